@@ -1,0 +1,66 @@
+import type { Writable } from 'node:stream';
+import type { ModuleVersion } from '../module/version.ts';
+
+/**
+ * The contract of a source of modules. `notFound` is thrown only when the source itself said so; `upstream`, `timeout`,
+ * `overloaded` when it could not say; `integrity` when what it sent cannot be what was asked for.
+ */
+export interface Fetcher {
+  /**
+   * The versions the source lists: canonical, fitting the path, no pseudo-versions, in semver order without duplicates.
+   * Empty when the module exists without tagged versions.
+   */
+  list(path: string, signal: AbortSignal): Promise<FetchedList>;
+  /** The `.info` of what a query names: `latest`, a branch, a tag or a commit. */
+  query(path: string, query: string, signal: AbortSignal): Promise<FetchedInfo>;
+  /**
+   * Writes one file of a canonical version into the spool, at the speed of the source. The promise is fulfilled
+   * after the last byte was accepted by the spool.
+   */
+  fetch(
+    version: ModuleVersion,
+    file: ModuleFile,
+    want: Want,
+    spool: Spool,
+    signal: AbortSignal,
+  ): Promise<Fetched>;
+}
+
+/** The three files of a version that go over the wire. */
+export type ModuleFile = 'info' | 'mod' | 'zip';
+
+/** What a fetch must agree with. */
+export interface Want {
+  /** The commit that `.info` pinned, for sources that read repositories. */
+  readonly commit?: string;
+  /** Sources whose bytes were refused before; they are passed over. */
+  readonly not?: readonly string[];
+}
+
+/** Where the bytes came from; `info` is the `.info` of the commit that was read, from sources that read repositories. */
+export interface Fetched {
+  readonly source: string;
+  readonly info?: Uint8Array;
+}
+
+export interface FetchedList {
+  readonly source: string;
+  readonly versions: readonly string[];
+}
+
+export interface FetchedInfo {
+  readonly source: string;
+  /** The canonical version the query resolved to. */
+  readonly version: string;
+  /** The JSON as the source sent it. */
+  readonly bytes: Uint8Array;
+}
+
+/** Where a fetch puts its bytes. */
+export interface Spool {
+  /**
+   * Begins a download; called again it discards what came and starts over, and throws once a reader took a byte. `size` is what the source declared.
+   * The writable destroys itself with an `integrity` error past the size limit.
+   */
+  begin(from: { readonly source: string; readonly size?: number }): Writable;
+}
