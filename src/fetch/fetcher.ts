@@ -3,16 +3,18 @@ import type { ModuleVersion } from '../module/version.ts';
 
 /**
  * The contract of a source of modules. `notFound` is thrown only when the source itself said so; `upstream`, `timeout`,
- * `overloaded` when it could not say; `integrity` when what it sent cannot be what was asked for.
+ * `overloaded` when it could not say; `integrity` when what it sent cannot be what was asked for. `via` is the chain
+ * of servers that the asking request came through, where it came through any: it is passed on, so that a loop is seen
+ * (see loop.ts).
  */
 export interface Fetcher {
   /**
    * The versions the source lists: canonical, fitting the path, no pseudo-versions, in semver order without duplicates.
    * Empty when the module exists without tagged versions.
    */
-  list(path: string, signal: AbortSignal): Promise<FetchedList>;
+  list(path: string, signal: AbortSignal, via?: string): Promise<FetchedList>;
   /** The `.info` of what a query names: `latest`, a branch, a tag or a commit. */
-  query(path: string, query: string, signal: AbortSignal): Promise<FetchedInfo>;
+  query(path: string, query: string, signal: AbortSignal, via?: string): Promise<FetchedInfo>;
   /**
    * Writes one file of a canonical version into the spool, at the speed of the source. The promise is fulfilled
    * after the last byte was accepted by the spool.
@@ -23,6 +25,7 @@ export interface Fetcher {
     want: Want,
     spool: Spool,
     signal: AbortSignal,
+    via?: string,
   ): Promise<Fetched>;
 }
 
@@ -46,6 +49,8 @@ export interface Fetched {
 export interface FetchedList {
   readonly source: string;
   readonly versions: readonly string[];
+  /** Why versions may be missing: the source refuses its list, and these are only what its `@latest` names. */
+  readonly incomplete?: string;
 }
 
 export interface FetchedInfo {

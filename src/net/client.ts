@@ -3,33 +3,50 @@ import type { Readable } from 'node:stream';
 /** The one way out over HTTP. */
 export interface HttpClient {
   /**
-   * GETs a URL, following redirects, and answers when the final head is there, whatever its status.
-   * Throws `upstream` (could not connect, broken answer, refused redirect), `timeout` or `canceled`; a status that is worth another try
-   * was already retried.
+   * GETs a URL, following redirects, and answers when the final head is there, whatever its status; user and
+   * password in the URL are not sent. A status or a broken connection that is worth another try was already
+   * tried again.
+   *
+   * Throws `upstream` (could not connect, broken answer, refused redirect or address), `timeout` (the message
+   * names the deadline), `integrity` (the declared length is beyond `maxBytes`) or `canceled` (the signal, or
+   * `close`). Messages begin with the host, name no path, and hold no secret.
    */
   get(url: URL, request: HttpRequest): Promise<HttpReply>;
-  /** Ends idle connections; running ones are aborted. */
+  /** Ends idle connections; running requests and bodies end with `canceled`. */
   close(): Promise<void>;
 }
 
 export interface HttpRequest {
+  /** Ends the request, and its body after that, with `canceled`. */
   readonly signal: AbortSignal;
   /** The module path this is for; decides which credentials may be sent. */
   readonly module?: string;
+  /** `Authorization` and `Cookie` among them are not sent on after a redirect to another host. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Bytes of body after which reading it fails with `integrity`; a larger declared length fails at once. */
   readonly maxBytes: number;
+  /** Ask for gzip; for small texts. The body arrives unpacked, and `maxBytes` counts it so. */
+  readonly compressed?: boolean;
 }
 
-/** An answer. The caller reads the body to its end or destroys it. */
+/** An answer. The caller reads the body to its end or destroys it; until then it holds a connection. */
 export interface HttpReply {
   readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The declared length of the body as it will be read; absent when unknown or when the body is decompressed on the way. */
+  /**
+   * The declared length of the body as it will be read; absent when unknown or when the body is decompressed
+   * on the way.
+   */
   readonly size?: number;
-  /** The body; a failure midway destroys it with a StoaError of the kinds above. */
+  /** Seconds of a Retry-After header, where there is one. */
+  readonly retryAfter?: number;
+  /**
+   * The body; a failure midway, one byte too few included, destroys it with a StoaError of the kinds above.
+   * With a status other than 2xx it is an explanation, of which at most the first 64 KiB are given, without
+   * an error.
+   */
   readonly body: Readable;
-  /** The URL that answered, without credentials. */
+  /** The URL that answered, without user and password. Its query may be a signature: log the host only. */
   readonly url: URL;
 }

@@ -22,6 +22,8 @@ export interface Ask {
   readonly asker: Asker;
   /** Aborted when the client left. */
   readonly signal: AbortSignal;
+  /** The chain of servers the request came through, where it came through any; passed on, so that a loop is seen. */
+  readonly via?: string;
   /** Never fetch: answer from what is stored, else `notFound`. */
   readonly cachedOnly?: boolean;
   /** The client can be shown bytes that are not verified to the end yet, since a cut is seen as a failure: a plain GET over HTTP/1.1 or 2. */
@@ -46,8 +48,8 @@ export interface Answered extends Provenance {
   readonly bytes: Uint8Array;
   /** Seconds since the source said so; 0 for a fresh one. */
   readonly ageSeconds: number;
-  /** Why an old answer is served although its source was asked: one line for a Warning header. */
-  readonly staleBecause?: string;
+  /** Why the answer may be old or lack something: one line for a Warning header. */
+  readonly caveat?: string;
 }
 
 /** An open file of a version. The object of a memory hit is the same for every caller; its `close` does nothing. */

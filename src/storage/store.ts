@@ -1,30 +1,38 @@
 /**
- * The contract of a blob store: named immutable-looking blobs under slash-separated keys. A backend implements it
- * thinly; every backend runs inside `checked`, which owns the checks that are the same for all. One conformance
- * suite (test/conformance/store.ts) holds for every backend.
+ * The contract of a blob store: named immutable-looking blobs under slash-separated keys. A backend
+ * implements it thinly; every backend runs inside `checked`, which owns the checks that are the same for all.
+ * One conformance suite (test/conformance/store.ts) holds for every backend.
  *
  * Absence is `undefined`. Whatever else keeps a store from answering throws a StoaError of kind `storage`
  * (`canceled` when the signal was aborted): a failure is never absence.
+ *
+ * What a key may be says key.ts. No key may lie below another (`a/b/c` below `a/b`): a disk cannot hold both
+ * and refuses the second, with a `storage` error and without touching the first, and so does memory. Those
+ * who name keys see to it, since an object store would take both.
  */
 export interface BlobStore {
   /**
-   * Opens a blob, or the bytes from `start` up to but not including `end` of it. The caller closes it, also after an error.
-   * A range beyond the size is cut to the size. What `read` yields is whole and unchanged even when the key is replaced or deleted meanwhile.
+   * Opens a blob, or the bytes from `start` up to but not including `end` of it. The caller closes it, also
+   * after an error. A range beyond the size is cut to the size. What `read` yields is whole and unchanged
+   * even when the key is replaced or deleted meanwhile. The signal holds for the reading, too.
    */
   get(key: string, options?: GetOptions): Promise<Blob | undefined>;
   /** Size and identity, without opening. */
   stat(key: string, options?: { signal?: AbortSignal }): Promise<BlobInfo | undefined>;
   /**
-   * Stores a blob: durable and whole when the promise is fulfilled, invisible before. With `ifAbsent` it answers
-   * false, and changes nothing, where the key exists; without it, an existing blob is replaced in one step.
-   * After a failure or an abort nothing of it is visible and nothing is left behind.
+   * Stores a blob: durable and whole when the promise is fulfilled, invisible before. With `ifAbsent` it
+   * answers false, and changes nothing, where the key exists, and what exists is durable; without it, an
+   * existing blob is replaced in one step. After a failure or an abort nothing of it is visible and nothing
+   * is left behind, with one exception: when it cannot be told whether a blob that is already visible is
+   * durable, the put throws `storage` and the next read decides.
    */
   put(key: string, body: Body, options?: PutOptions): Promise<boolean>;
   /** Removes a blob; an absent one is no error. */
   delete(key: string, options?: { signal?: AbortSignal }): Promise<void>;
   /**
-   * All keys that begin with `prefix` (a plain string prefix, the empty one lists all), in ascending order of their UTF-8 bytes,
-   * in bounded memory per folder. Keys put or deleted during the walk may or may not appear.
+   * All keys that begin with `prefix` (a plain string prefix, the empty one lists all), in ascending order of
+   * their bytes, in memory bounded by the largest folder. Keys put or deleted during the walk may or may not
+   * appear.
    */
   list(prefix: string, options?: { signal?: AbortSignal }): AsyncIterable<string>;
 }
@@ -35,7 +43,7 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface PutOptions {
+interface PutOptions {
   readonly ifAbsent?: boolean;
   readonly signal?: AbortSignal;
 }
@@ -44,12 +52,20 @@ export interface PutOptions {
 export interface BlobInfo {
   /** Bytes of the whole blob. */
   readonly size: number;
-  /** Changes whenever the content may have changed: inode, size, mtime and ctime on disk, the ETag in object stores. */
+  /**
+   * Changes whenever the content may have changed: inode, size, mtime and ctime on disk, the ETag in object
+   * stores. It may change once more when the caller of a put unlinks the file it gave as the body.
+   */
   readonly identity: string;
 }
 
 /** An open blob. */
 export interface Blob extends BlobInfo, AsyncDisposable {
+  /**
+   * The local file under the key, in stores that have one: this blob as long as the key is neither replaced
+   * nor deleted. Only to be read.
+   */
+  readonly file?: string;
   /** Bytes that `read` yields: the whole size, or the length of the range. */
   readonly length: number;
   /**
@@ -61,7 +77,10 @@ export interface Blob extends BlobInfo, AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What can be stored. A stream is read once; it ends the put with its own error. */
+/**
+ * What can be stored. A stream is read at most once, and its chunks are used before the next one is asked
+ * for; it ends the put with its own error.
+ */
 export type Body = Uint8Array | FileBody | AsyncIterable<Uint8Array>;
 
 /**

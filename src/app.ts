@@ -1,0 +1,276 @@
+/** The one place that knows every part: settings in, a running server out. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Running } from './cli/serve.ts';
+import { stoaVersion } from './cli/version.ts';
+import type { Loaded } from './config/load.ts';
+import type { Settings } from './config/schema.ts';
+import { StoaError } from './errors.ts';
+import type { Fetcher } from './fetch/fetcher.ts';
+import { createGate, type Gate } from './fetch/gate.ts';
+import { checkLoop, viaHeader } from './fetch/loop.ts';
+import { createRoute } from './fetch/route.ts';
+import type { RouteEntry } from './fetch/route-list.ts';
+import { createUpstream } from './fetch/upstream.ts';
+import { openServer } from './http/server.ts';
+import type { ServerSettings } from './http/settings.ts';
+import type { HttpClient } from './net/client.ts';
+import { type Credential, netrcCredentials } from './net/credentials.ts';
+import { createHttpClient } from './net/http.ts';
+import { parseNetrc } from './net/netrc.ts';
+import type { Log } from './observe/log.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { createTraceIds } from './observe/trace.ts';
+import { createCensus } from './stash/census.ts';
+import { createStash } from './stash/stash.ts';
+import { createVerifier } from './stash/verifier.ts';
+import { checked } from './storage/checked.ts';
+import { openDiskStore } from './storage/disk.ts';
+import { createMemoryStore } from './storage/memory.ts';
+import { createPoolGate, type PoolGate } from './storage/pool-gate.ts';
+import type { BlobStore } from './storage/store.ts';
+import { openTempFolder } from './storage/temp-folder.ts';
+import { type WriteWatch, watchWrites } from './storage/write-watch.ts';
+
+/** Milliseconds between two readings of what other processes withdrew. */
+const tombstonesMs = 5000;
+
+/** Starts the server. Throws `config` or `storage` where it cannot. */
+export async function startServer({ settings }: Loaded, log: Log): Promise<Running> {
+  const life = new AbortController();
+  const instanceId = randomUUID();
+  const version = stoaVersion();
+  const metrics = createMetrics({ version });
+  const pool = createPoolGate();
+  const { store: backend, scratch } = await openStorage(settings, pool);
+  const writes = watchWrites(checked(backend));
+  const { store } = writes;
+  const client = await openClient(settings, version);
+  const gate = createGate(laneLimits(settings));
+  const verifier = createVerifier({ threads: settings.workers });
+  const census = createCensus(store);
+  const stash = createStash({
+    store,
+    fetcher: openSources(settings, { client, gate, metrics, log, instanceId }),
+    verifier,
+    pool,
+    log,
+    metrics,
+    scratch,
+    limits: stashLimits(settings),
+    freshness: freshnessOf(settings),
+    life: life.signal,
+    writeFailed: writes.failed,
+    zipStored: census.add,
+  });
+  await stash.readTombstones(life.signal);
+  const server = await openServer({
+    settings: await serverSettings(settings),
+    // Every request passes what is put around the stash here, in this order: nothing yet.
+    modules: stash,
+    // No checksum database is asked yet, so nothing is known to be what the world agreed on.
+    caching: { shared: true, isVerified: () => false },
+    loop: { header: viaHeader, check: (via) => checkLoop(via, instanceId) },
+    health: () => health(store, writes, life.signal),
+    version: { version: `v${version}`, node: process.version },
+    log,
+    metrics,
+    traceIds: createTraceIds(),
+  });
+
+  metrics.gauge('stoa_misses_running', () => gate.running('zip') + gate.running('file'));
+  metrics.gauge('stoa_misses_waiting', () => gate.queued('zip') + gate.queued('file'));
+  metrics.gauge('stoa_workers_busy', () => Math.min(verifier.pending, settings.workers));
+  metrics.gauge('stoa_workers_waiting', () => Math.max(0, verifier.pending - settings.workers));
+  metrics.gauge('stoa_memory_tier_bytes', () => stash.memory.bytes);
+  metrics.gauge('stoa_memory_tier_entries', () => stash.memory.entries);
+  metrics.gauge('stoa_stash_versions', () => census.versions);
+  metrics.gauge('stoa_stash_bytes', () => census.bytes);
+  metrics.gauge('stoa_degraded', () => (writes.isTroubled ? 1 : 0));
+  repeat(tombstonesMs, life.signal, log, 'the tombstones cannot be read', stash.readTombstones);
+  census.count(life.signal).catch((error: unknown) => {
+    if (!life.signal.aborted) log.warn('the stored modules could not be counted', { reason: String(error) });
+  });
+  log.info(`listening on ${server.url}`, { data: settings.data, upstream: sourceNames(settings.upstream) });
+
+  const closed = Promise.withResolvers<void>();
+  async function end(): Promise<void> {
+    await server.drain();
+    await stash.settled();
+    life.abort(new StoaError('draining', 'the server is shutting down'));
+    await Promise.all([client.close(), verifier.close()]);
+  }
+  return {
+    address: server.url,
+    closed: closed.promise,
+    drain() {
+      const ended = end();
+      ended.then(closed.resolve, closed.reject);
+      return ended;
+    },
+  };
+}
+
+async function openStorage(
+  settings: Settings,
+  pool: PoolGate,
+): Promise<{ store: BlobStore; scratch: () => string }> {
+  if (settings.storage.type === 'memory') {
+    const { path } = await openTempFolder({ folder: join(tmpdir(), 'stoa-downloads') });
+    return { store: createMemoryStore({ maxBytes: settings.storage.maxMemoryBytes }), scratch: path };
+  }
+  const root = join(settings.data, 'store');
+  const store = await openDiskStore({ root, gate: pool });
+  // The store's own folder for unfinished files, so that a finished download is taken over by a link.
+  const { path } = await openTempFolder({ folder: join(root, '.tmp') });
+  return { store, scratch: path };
+}
+
+async function openClient(
+  { net, upstream, routes, credentials }: Settings,
+  version: string,
+): Promise<HttpClient> {
+  const entries = [...upstream, ...routes.flatMap((route) => route.entries)];
+  const netrc = net.netrcFile === undefined ? [] : parseNetrc(await readFile(net.netrcFile, 'utf8'));
+  return createHttpClient({
+    userAgent: `Stoa/${version}`,
+    namedHosts: [...hostsOf(entries), ...net.privateHosts, ...credentials.map(({ host }) => host)],
+    credentials: [...credentials, ...userinfoCredentials(entries), ...netrcCredentials(netrc)],
+    proxy: {
+      ...(net.httpProxy !== undefined && { http: net.httpProxy }),
+      ...(net.httpsProxy !== undefined && { https: net.httpsProxy }),
+      no: net.noProxy.join(','),
+    },
+    extraCa: net.caFile === undefined ? [] : [await readFile(net.caFile, 'utf8')],
+    connectionsPerHost: net.connectionsPerHost,
+    retries: net.retries,
+    deadlines: {
+      connectMs: net.connectTimeoutMs,
+      firstByteMs: net.firstByteTimeoutMs,
+      idleMs: net.stallTimeoutMs,
+      totalMs: net.totalTimeoutMs,
+    },
+  });
+}
+
+function openSources(
+  settings: Settings,
+  parts: { client: HttpClient; gate: Gate; metrics: Metrics; log: Log; instanceId: string },
+): Fetcher {
+  return createRoute({
+    routes: settings.routes,
+    fallback: settings.upstream,
+    private: settings.private.join(','),
+    upstream: (url) => createUpstream({ url, ...parts }),
+  });
+}
+
+async function serverSettings(settings: Settings): Promise<ServerSettings> {
+  const { http, tls, host, port, socket } = settings;
+  const address = host === '' ? { port } : { host, port };
+  return {
+    listen: socket === undefined ? address : { socket },
+    ...(tls.certFile !== undefined &&
+      tls.keyFile !== undefined && {
+        tls: { certFile: tls.certFile, keyFile: tls.keyFile, checkMs: 10_000 },
+      }),
+    prefix: http.pathPrefix,
+    limits: {
+      maxUrlLength: http.maxUrlBytes,
+      maxHeaderBytes: 16 * 1024,
+      headerMs: http.headerTimeoutMs,
+      idleMs: http.idleTimeoutMs,
+      maxConnections: http.maxConnections,
+      maxRequestsPerConnection: 256,
+    },
+    trustedProxies: http.trustedProxies,
+    drain: { lingerMs: settings.drainDelayMs, timeoutMs: settings.drainTimeoutMs },
+    home: {
+      noSumPatterns: [...settings.private, ...settings.noSumdb].join(','),
+      ...(http.homeTemplateFile !== undefined && { template: await readFile(http.homeTemplateFile, 'utf8') }),
+    },
+    ...(http.robotsFile !== undefined && { robots: await readFile(http.robotsFile, 'utf8') }),
+  };
+}
+
+/** Readable is ready; what cannot be written is told and does not end the service of hits. */
+async function health(
+  store: BlobStore,
+  writes: WriteWatch,
+  signal: AbortSignal,
+): Promise<{ ready: boolean; text: string }> {
+  try {
+    await store.stat('fresh/@probe', { signal });
+  } catch (error) {
+    return { ready: false, text: `storage cannot be read: ${(error as Error).message}` };
+  }
+  const trouble = await writes.trouble(signal);
+  return {
+    ready: true,
+    text: trouble === undefined ? 'ok' : `degraded: storage cannot be written: ${trouble}`,
+  };
+}
+
+function laneLimits({ fetch }: Settings): Parameters<typeof createGate>[0] {
+  const shared = { queued: fetch.queueLength, waitMs: fetch.queueWaitMs };
+  return { zip: { running: fetch.zipsPerHost, ...shared }, file: { running: fetch.filesPerHost, ...shared } };
+}
+
+function stashLimits({ cache, fetch }: Settings) {
+  return {
+    memoryBytes: cache.memoryBytes,
+    memoryFileBytes: cache.memoryFileBytes,
+    maxZipBytes: fetch.maxZipBytes,
+    maxModBytes: fetch.maxModBytes,
+    downloadMs: fetch.timeoutMs,
+    questionMs: fetch.questionTimeoutMs,
+    refusedMs: 60_000,
+  };
+}
+
+function freshnessOf({ fresh }: Settings) {
+  const { answerMs, absenceMs, revalidateMs, patienceMs } = fresh;
+  return { freshMs: answerMs, absentMs: absenceMs, revalidateMs, patienceMs, coolMs: 5000 };
+}
+
+function hostsOf(entries: readonly RouteEntry[]): string[] {
+  return entries.flatMap((entry) => (entry.kind === 'upstream' ? [new URL(entry.url).host] : []));
+}
+
+/** What stood before the @ of an upstream's URL, for requests below that URL alone. */
+function userinfoCredentials(entries: readonly RouteEntry[]): Credential[] {
+  return entries.flatMap((entry) => {
+    if (entry.kind !== 'upstream' || entry.credentials === undefined) return [];
+    const { host, pathname } = new URL(entry.url);
+    return [{ host, prefix: pathname, secret: { kind: 'basic', ...entry.credentials } }];
+  });
+}
+
+function sourceNames(entries: readonly RouteEntry[]): string {
+  return entries.map((entry) => (entry.kind === 'upstream' ? entry.url : entry.kind)).join(', ');
+}
+
+/** Does something again and again, one after the other, until the signal; a failure is logged when it begins. */
+function repeat(
+  everyMs: number,
+  signal: AbortSignal,
+  log: Log,
+  complaint: string,
+  work: (signal: AbortSignal) => Promise<void>,
+): void {
+  let failing = false;
+  const timer = setTimeout(async function next() {
+    try {
+      await work(signal);
+      failing = false;
+    } catch (error) {
+      if (!failing && !signal.aborted) log.error(complaint, { error });
+      failing = true;
+    }
+    if (!signal.aborted) timer.refresh();
+  }, everyMs);
+  timer.unref();
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+}

@@ -1,0 +1,130 @@
+import { posix } from 'node:path';
+import { type Entry, listenEntries } from './layer.ts';
+import type { ReadFile } from './machine.ts';
+
+/** A value of an Athens setting, and what its rule may look at beside it. */
+export interface Given {
+  /** As the variable has it: lists with commas, GoBinaryEnvVars with semicolons between. */
+  readonly text: string;
+  /** Where it was said: `ATHENS_PORT`, or the file and the key. */
+  readonly source: string;
+  /** The StorageType in force; undefined where nothing says it. */
+  readonly storageType: string | undefined;
+  readonly readFile: ReadFile;
+}
+
+/** What a rule makes of a value. Sentences begin with the source. */
+export interface Told {
+  readonly entries?: readonly Entry[];
+  readonly problem?: string;
+  readonly warning?: string;
+  /** Why it has no effect. */
+  readonly idle?: string;
+}
+
+export function readPort({ text, source }: Given): Told {
+  return text === '' ? {} : { entries: listenEntries(text, source) };
+}
+
+export function readStorageType({ text, source }: Given): Told {
+  if (text === 'memory' || text === 'disk') return { entries: [{ name: 'storage.type', raw: text, source }] };
+  if (['mongo', 'gcp', 'minio', 's3', 'azureblob', 'external'].includes(text)) {
+    return { problem: notAvailable(source, `storage of type ${text}`) };
+  }
+  return { problem: `${source}: ${JSON.stringify(text)} is no storage type of Athens` };
+}
+
+/** Ours is the folder `stoa` beside what Athens stored, whose keys would otherwise collide with ours. */
+export function readDiskRoot({ text, source, storageType = 'disk' }: Given): Told {
+  if (text === '') return {};
+  if (storageType !== 'disk') return { idle: `the storage type is ${storageType}` };
+  const folder = posix.join(text, 'stoa');
+  return {
+    entries: [{ name: 'data', raw: folder, source }],
+    warning: `${source}: modules are stored in ${folder}; reading the files of Athens in place is not available in this version of Stoa`,
+  };
+}
+
+/** The default of Athens stands in every sample file, and means nothing where the file is missing. */
+export function readFileIfThere(
+  { text, source, readFile }: Given,
+  name: string,
+  athensDefault: string,
+): Told {
+  if (text === '') return {};
+  if (text === athensDefault) {
+    try {
+      readFile(text);
+    } catch {
+      return { idle: `there is no file ${text}` };
+    }
+  }
+  return { entries: [{ name, raw: text, source }] };
+}
+
+export function readStatsExporter({ text, source }: Given): Told {
+  if (text !== '' && text !== 'prometheus')
+    return { problem: notAvailable(source, 'an exporter other than prometheus') };
+  return { entries: [{ name: 'metrics.enabled', raw: text === 'prometheus', source }] };
+}
+
+export function readNoSumPatterns({ text, source }: Given): Told {
+  if (text === '') return {};
+  return {
+    entries: [{ name: 'no_sumdb', raw: text, source }],
+    warning: `${source}: look-ups in a checksum database do not pass through this version of Stoa; let the go commands have GONOSUMDB=${text}`,
+  };
+}
+
+/** The environment that Athens gives the go command: what it asks of the command is what is asked of Stoa. */
+export function readGoVariables({ text, source }: Given): Told {
+  const variables = new Map<string, string>();
+  for (const assignment of text.split(';')) {
+    if (assignment.trim() === '') continue;
+    const equals = assignment.indexOf('=');
+    if (equals === -1) return { problem: `${source}: an entry is not of the form NAME=value` };
+    variables.set(assignment.slice(0, equals).trim(), assignment.slice(equals + 1).trim());
+  }
+
+  const entries: Entry[] = [];
+  const refused: string[] = [];
+  for (const [variable, value] of variables) {
+    const name = goVariables.get(variable);
+    if (value === '') continue;
+    if (name !== undefined) entries.push({ name, raw: value, source: `${source} (${variable})` });
+    else if (!isHarmless(variable, value)) refused.push(variable);
+  }
+  const hidden = [variables.get('GOPRIVATE'), variables.get('GONOPROXY')].filter((value) => value).join(',');
+  if (hidden !== '') entries.push({ name: 'private', raw: hidden, source });
+  const isDirect = variables.get('GOPROXY')?.startsWith('direct') ?? false;
+
+  return {
+    entries,
+    ...(refused.length > 0 && { problem: notAvailable(source, `what ${refused.join(', ')} asks for`) }),
+    ...(isDirect && {
+      warning: `${source}: GOPROXY=direct asks for reading repositories directly, which is not available in this version of Stoa: nothing new can be fetched until STOA_UPSTREAM names an upstream`,
+    }),
+  };
+}
+
+/** The sentence for what is built later. */
+export function notAvailable(source: string, what: string): string {
+  return `${source}: ${what} is not available in this version of Stoa`;
+}
+
+const goVariables: ReadonlyMap<string, string> = new Map([
+  ['GOPROXY', 'upstream'],
+  ['HTTP_PROXY', 'net.http_proxy'],
+  ['http_proxy', 'net.http_proxy'],
+  ['HTTPS_PROXY', 'net.https_proxy'],
+  ['https_proxy', 'net.https_proxy'],
+  ['NO_PROXY', 'net.no_proxy'],
+  ['no_proxy', 'net.no_proxy'],
+]);
+
+/** True for what tunes the go command and asks nothing of Stoa, which does not check sums against a database in this version. */
+function isHarmless(variable: string, value: string): boolean {
+  if (variable === 'GOSUMDB') return value === 'off' || value === 'sum.golang.org';
+  if (variable === 'GOINSECURE' || variable === 'GOVCS' || variable === 'GOAUTH') return false;
+  return !/^(GIT|SSH|HG|SVN|BZR|FOSSIL)_/.test(variable);
+}

@@ -1,0 +1,53 @@
+import type { Settings } from './schema.ts';
+import { formatBytes, formatDuration } from './units.ts';
+
+/** Where the value of a setting comes from, by its name; `default` where nobody set it. */
+export type Sources = ReadonlyMap<string, string>;
+
+/** Sentences about settings that can't hold together; each names both and where they come from. */
+export function contradictions(settings: Settings, sources: Sources): string[] {
+  const { tls, storage, cache, net } = settings;
+  const said = (name: string) => sources.get(name) !== 'default';
+  const from = (name: string) => (said(name) ? `from ${sources.get(name)}` : 'the default');
+  const problems: string[] = [];
+
+  if ((tls.certFile === undefined) !== (tls.keyFile === undefined)) {
+    const [there, missing] = tls.certFile === undefined ? ['key', 'cert'] : ['cert', 'key'];
+    problems.push(
+      `tls.${there}_file (${from(`tls.${there}_file`)}) needs tls.${missing}_file, which is not set (${from(`tls.${missing}_file`)})`,
+    );
+  }
+  if (said('storage.max_memory') && storage.type !== 'memory') {
+    problems.push(
+      `storage.max_memory (${from('storage.max_memory')}) has no effect with storage.type ${storage.type} (${from('storage.type')})`,
+    );
+  }
+  if (cache.memoryFileBytes > cache.memoryBytes && said('cache.memory_file')) {
+    problems.push(
+      `cache.memory_file ${formatBytes(cache.memoryFileBytes)} (${from('cache.memory_file')}) is larger than cache.memory ${formatBytes(cache.memoryBytes)} (${from('cache.memory')})`,
+    );
+  }
+  for (const [key, name] of [
+    ['connectTimeoutMs', 'net.connect_timeout'],
+    ['firstByteTimeoutMs', 'net.first_byte_timeout'],
+    ['stallTimeoutMs', 'net.stall_timeout'],
+  ] as const) {
+    // A total below a default only makes that one moot; two values that somebody chose are a mistake.
+    if (!said(name) || !said('net.total_timeout') || net[key] <= net.totalTimeoutMs) continue;
+    problems.push(
+      `${name} ${formatDuration(net[key])} (${from(name)}) is longer than net.total_timeout ${formatDuration(net.totalTimeoutMs)} (${from('net.total_timeout')})`,
+    );
+  }
+  return problems;
+}
+
+/** Sentences about settings that another one makes moot, which a machine may well do that sets PORT for every program. */
+export function mootSettings(settings: Settings, sources: Sources): string[] {
+  if (settings.socket === undefined) return [];
+  return ['port', 'host']
+    .filter((name) => sources.get(name) !== 'default')
+    .map(
+      (name) =>
+        `${name} (from ${sources.get(name)}) is not used: socket (from ${sources.get('socket')}) takes its place`,
+    );
+}

@@ -1,0 +1,383 @@
+import { posix } from 'node:path';
+import type { Credential } from '../net/credentials.ts';
+import type { Machine } from './machine.ts';
+import { credentials, routes } from './tables.ts';
+import {
+  boolean,
+  bytes,
+  choice,
+  duration,
+  file,
+  hosts,
+  integer,
+  list,
+  optional,
+  path,
+  pathPrefix,
+  patterns,
+  proxies,
+  proxyUrl,
+  type Type,
+  text,
+  upstreams,
+} from './types.ts';
+import { parseUpstreams } from './upstream.ts';
+
+/** What a setting is, said once. Its names follow from its place in `schema`, see `named`. */
+export interface Setting<T> {
+  readonly type: Type<T>;
+  readonly default: T | Computed<T>;
+  /** One line for docs/settings.md and the help. */
+  readonly doc: string;
+  /** It is never shown, has no flag, and may come from the file that `…_file` names. */
+  readonly secret: boolean;
+  /** Variables that other container images know too: stronger than a file, weaker than `STOA_…`. */
+  readonly containers: readonly string[];
+  /** Variables meant for the go command and other programs: used when nobody set it, the first that is not empty. */
+  readonly inherits: readonly string[];
+}
+
+/** A default that depends on the machine. */
+export interface Computed<T> {
+  /** For the documentation. */
+  readonly text: string;
+  from(machine: Machine): T;
+}
+
+/** Used when neither settings nor the environment nor the go command name an upstream. */
+const fallbackUpstream = 'https://goproxy.io,direct';
+
+/** The longest a timer of Node can run is 2^31 ms, a little less than 25 days. */
+const longest = '24d';
+
+/**
+ * Every setting of Stoa. `http.headerTimeoutMs` here is `http.header_timeout` in a TOML file, `STOA_HTTP_HEADER_TIMEOUT` in
+ * the environment and `--http-header-timeout` as a flag: `Ms` and `Bytes` name the unit of the value, not the setting.
+ */
+export const schema = {
+  port: setting(integer(0, 65_535), 3000, 'TCP port to listen on; 0 lets the system choose a free one.', {
+    containers: ['PORT', 'SERVER_PORT'],
+  }),
+  host: setting(text, '', 'Address or host name to listen on; empty: all addresses of the machine.'),
+  socket: setting(optional(path), undefined, 'Unix socket to listen on, in place of `host` and `port`.'),
+  mode: setting(
+    choice(['standalone'], { later: ['cluster'] }),
+    'standalone',
+    '`standalone`: one server with its own data.',
+    { containers: ['MODE'] },
+  ),
+  data: setting(
+    path,
+    {
+      text: '`/var/lib/stoa` for root on Linux, else `stoa` in the data folder of the user (`$XDG_DATA_HOME`, `~/.local/share`; macOS: `~/Library/Application Support`)',
+      from: dataFolder,
+    },
+    'Folder for the stored modules and for downloads under way.',
+  ),
+  upstream: setting(
+    upstreams,
+    {
+      text: '`GOMODULES_PROXYURL` or `GOPROXY` of the environment, else what an installed `go env GOPROXY` says, else `https://goproxy.io,direct`',
+      from: () => parseUpstreams(fallbackUpstream),
+    },
+    'Where modules come from: a list in the syntax of GOPROXY.',
+  ),
+  routes: setting(
+    routes,
+    [],
+    '`[[routes]]` with `pattern` and `upstream`: other sources for the paths that match, the first match wins. As a variable: `pattern=list;pattern=list`.',
+  ),
+  private: setting(
+    patterns,
+    [],
+    'Patterns of private module paths, as in GOPRIVATE: never sent to a public upstream or checksum database.',
+    { inherits: ['GOPRIVATE'] },
+  ),
+  noSumdb: setting(
+    patterns,
+    [],
+    'Patterns of module paths, beside the private ones, that clients should not look up in a checksum database; the home page tells them.',
+    { inherits: ['GONOSUMDB'] },
+  ),
+  credentials: setting<readonly Credential[]>(
+    credentials,
+    [],
+    '`[[credentials]]` with `host`, optional `path_prefix`, `modules` (patterns) and `allow_http`, and one of `username` with `password`, `token`, `header` with `value`; `password_file`, `token_file` and `value_file` name files. As a variable: the TOML text of such tables.',
+    { secret: true },
+  ),
+  workers: setting(
+    integer(1, 64),
+    {
+      text: 'one less than the processors, from 1 to 4',
+      from: ({ processors }) => Math.min(4, Math.max(1, processors - 1)),
+    },
+    'Worker threads that verify zips.',
+  ),
+  drainTimeoutMs: setting(
+    duration('0', longest),
+    60_000,
+    'How long running downloads may take to finish after SIGTERM or SIGINT.',
+  ),
+  drainDelayMs: setting(
+    duration('0', longest),
+    1_000,
+    'How long, before that, `/readyz` fails while connections are still taken, so that a load balancer notices.',
+  ),
+
+  http: {
+    pathPrefix: setting(pathPrefix, '', 'Path below which everything is served, such as `/goproxy`.'),
+    homeTemplateFile: setting(
+      optional(file),
+      undefined,
+      'HTML file for the home page; `{{ .Host }}` and `{{ .NoSumPatterns }}` in it are replaced.',
+    ),
+    robotsFile: setting(
+      optional(file),
+      undefined,
+      'File for `/robots.txt`; without one, robots are sent away.',
+    ),
+    headerTimeoutMs: setting(
+      duration('1ms', longest),
+      10_000,
+      'How long a client may take to send a request.',
+    ),
+    idleTimeoutMs: setting(
+      duration('1ms', longest),
+      75_000,
+      'How long a connection is kept that is idle, or whose client takes nothing of what is sent to it.',
+    ),
+    trustedProxies: setting(
+      proxies,
+      [],
+      'Addresses and networks of reverse proxies whose X-Forwarded-For is believed; `unix`: whoever connects through `socket`.',
+    ),
+    maxConnections: setting(integer(1, 1_000_000), 10_000, 'Open connections; more are refused.'),
+    maxUrlBytes: setting(bytes('256', '16KiB'), 4_096, 'Longest URL that is read.'),
+  },
+
+  tls: {
+    certFile: setting(
+      optional(file),
+      undefined,
+      'Certificate chain (PEM). With `tls.key_file`, HTTPS and HTTP/2 are served; changed files are read again.',
+    ),
+    keyFile: setting(optional(file), undefined, 'Private key (PEM) of the certificate.'),
+  },
+
+  storage: {
+    type: setting(
+      choice(['disk', 'memory'], {
+        later: ['s3', 'gcs', 'gcp', 'azure', 'azureblob', 'minio', 'mongo', 'external'],
+      }),
+      'disk',
+      'Where modules are kept: `disk` below `data`, or `memory` until the server stops.',
+    ),
+    maxMemoryBytes: setting(
+      bytes('1MiB', '1TiB'),
+      2 ** 30,
+      'Bytes a store of type `memory` may hold; past it, new modules are refused.',
+    ),
+  },
+
+  net: {
+    netrcFile: setting(optional(file), undefined, 'A netrc file with credentials for upstream hosts.'),
+    privateHosts: setting(
+      hosts,
+      [],
+      'Hosts that may have a private or loopback address, beside those that `upstream`, `routes` and `credentials` name.',
+    ),
+    caFile: setting(
+      optional(file),
+      undefined,
+      'Certificates (PEM) of authorities to trust beside those of the system.',
+    ),
+    httpProxy: setting(optional(proxyUrl), undefined, 'Egress proxy for http URLs.', {
+      inherits: ['HTTP_PROXY', 'http_proxy'],
+    }),
+    httpsProxy: setting(optional(proxyUrl), undefined, 'Egress proxy for https URLs.', {
+      inherits: ['HTTPS_PROXY', 'https_proxy'],
+    }),
+    noProxy: setting(
+      list('a list of hosts, domains and networks'),
+      [],
+      'Hosts that are asked without a proxy, as in NO_PROXY.',
+      {
+        inherits: ['NO_PROXY', 'no_proxy'],
+      },
+    ),
+    connectTimeoutMs: setting(
+      duration('1ms', longest),
+      10_000,
+      'How long looking up, connecting and TLS may take.',
+    ),
+    firstByteTimeoutMs: setting(
+      duration('1ms', longest),
+      120_000,
+      'How long a source may take to begin its answer; one that reads a repository for it needs a while.',
+    ),
+    stallTimeoutMs: setting(
+      duration('1ms', longest),
+      60_000,
+      'How long a source may send nothing in the middle of an answer.',
+    ),
+    totalTimeoutMs: setting(
+      duration('1ms', longest),
+      900_000,
+      'How long one request to a source may take, with redirects, retries and the body.',
+    ),
+    retries: setting(integer(0, 10), 2, 'Further tries after a broken connection or a 429, 502, 503 or 504.'),
+    connectionsPerHost: setting(integer(1, 10_000), 80, 'Connections to one host of a source.'),
+  },
+
+  fetch: {
+    zipsPerHost: setting(integer(1, 10_000), 16, 'Zips that are downloaded at once from one host.'),
+    filesPerHost: setting(
+      integer(1, 10_000),
+      64,
+      'Small files and lists that are asked for at once from one host.',
+    ),
+    queueLength: setting(
+      integer(0, 1_000_000),
+      2_000,
+      'Downloads that may wait for their turn, for each host and kind; more get a 503.',
+    ),
+    queueWaitMs: setting(
+      duration('0', longest),
+      300_000,
+      'How long a download may wait for its turn before it gets a 503.',
+    ),
+    timeoutMs: setting(
+      duration('1s', longest),
+      900_000,
+      'How long one shared download of a zip may take until it is stored.',
+    ),
+    questionTimeoutMs: setting(
+      duration('1s', longest),
+      300_000,
+      'How long one shared request for a list, a query or a small file may take.',
+    ),
+    maxZipBytes: setting(
+      bytes('1KiB', '500MiB'),
+      500 * 2 ** 20,
+      "Largest zip; the upper bound is the go command's own.",
+    ),
+    maxModBytes: setting(
+      bytes('1KiB', '16MiB'),
+      16 * 2 ** 20,
+      "Largest go.mod; the upper bound is the go command's own.",
+    ),
+  },
+
+  cache: {
+    memoryBytes: setting(
+      bytes('0', '1TiB'),
+      256 * 2 ** 20,
+      'Bytes of files that are kept in memory, the least recently used go first.',
+    ),
+    memoryFileBytes: setting(bytes('0', '1GiB'), 4 * 2 ** 20, 'Largest file that is kept in memory.'),
+  },
+
+  fresh: {
+    answerMs: setting(
+      duration('0', '365d'),
+      60_000,
+      'How long a list, a latest version, and what a branch or commit resolves to are served without asking again.',
+    ),
+    absenceMs: setting(
+      duration('0', '365d'),
+      60_000,
+      'How long the answer that something does not exist is served without asking again.',
+    ),
+    revalidateMs: setting(
+      duration('0', '365d'),
+      600_000,
+      'How long after `fresh.answer` an old answer is served at once, while its source is asked again behind it.',
+    ),
+    patienceMs: setting(
+      duration('0', longest),
+      5_000,
+      'How long a still older answer waits for its source; while that is down, it is served however old it is.',
+    ),
+  },
+
+  log: {
+    level: setting(
+      choice(['debug', 'info', 'warn', 'error'], {
+        aliases: { trace: 'debug', warning: 'warn', fatal: 'error', panic: 'error' },
+      }),
+      'info',
+      'Least important lines that are written: `DEBUG`, `INFO`, `WARN` (or `WARNING`), `ERROR`, in any case.',
+      { containers: ['LOG_LEVEL'] },
+    ),
+    format: setting(choice(['json', 'plain']), 'json', '`json` for machines, `plain` for people.'),
+    service: setting(text, 'stoa', 'The name in every log line.', { inherits: ['OTEL_SERVICE_NAME'] }),
+  },
+
+  metrics: {
+    enabled: setting(boolean, true, 'Serve Prometheus metrics on `/metrics`.'),
+  },
+} as const;
+
+/** The settings in force: as `schema`, with values; durations in milliseconds (`…Ms`), sizes in bytes (`…Bytes`). */
+export type Settings = ValuesOf<typeof schema>;
+
+type ValuesOf<S> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : ValuesOf<S[K]> };
+
+/** A setting with everything it is called. */
+export interface NamedSetting {
+  readonly setting: Setting<unknown>;
+  /** The keys that lead to it in `schema` and in `Settings`: one, or a group and one. */
+  readonly keys: readonly string[];
+  /** In a TOML file, and in messages: `http.header_timeout`. */
+  readonly name: string;
+  /** `STOA_HTTP_HEADER_TIMEOUT` */
+  readonly variable: string;
+  /** `--http-header-timeout`; for a secret that of its file, since arguments are seen by every user of a machine. */
+  readonly flag: string;
+}
+
+/** All settings, in the order of `schema`. */
+export const named: readonly NamedSetting[] = walk(schema, []);
+
+/** True for a default that depends on the machine. */
+export function isComputed<T>(value: T | Computed<T>): value is Computed<T> {
+  return typeof value === 'object' && value !== null && 'from' in value && 'text' in value;
+}
+
+function setting<T>(
+  type: Type<T>,
+  value: NoInfer<T> | Computed<NoInfer<T>>,
+  doc: string,
+  more: Partial<Pick<Setting<T>, 'secret' | 'containers' | 'inherits'>> = {},
+): Setting<T> {
+  return { type, default: value, doc, secret: false, containers: [], inherits: [], ...more };
+}
+
+function walk(part: object, keys: readonly string[]): NamedSetting[] {
+  return Object.entries(part).flatMap(([key, value]) => {
+    const path = [...keys, key];
+    return 'doc' in value ? [nameSetting(value, path)] : walk(value, path);
+  });
+}
+
+function nameSetting(setting: Setting<unknown>, keys: readonly string[]): NamedSetting {
+  const name = keys
+    .map((key) => key.replace(/(Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+    .join('.');
+  const flag = `--${name.replace(/[._]/g, '-')}`;
+  return {
+    setting,
+    keys,
+    name,
+    variable: `STOA_${name.replaceAll('.', '_').toUpperCase()}`,
+    flag: setting.secret ? `${flag}-file` : flag,
+  };
+}
+
+/** An absent home folder is an empty name, which the type refuses. */
+function dataFolder({ platform, uid, env, home }: Machine): string {
+  if (env.XDG_DATA_HOME?.startsWith('/')) return posix.join(env.XDG_DATA_HOME, 'stoa');
+  if (platform === 'linux' && uid === 0) return '/var/lib/stoa';
+  if (home === '') return '';
+  return posix.join(home, platform === 'darwin' ? 'Library/Application Support/stoa' : '.local/share/stoa');
+}

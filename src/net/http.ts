@@ -1,0 +1,184 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoaError } from '../errors.ts';
+import type { HttpClient, HttpReply, HttpRequest } from './client.ts';
+import { type Credential, createCredentials } from './credentials.ts';
+import { createDialer } from './dial.ts';
+import { type Answer, exchange, type Head } from './exchange.ts';
+import { type Deadlines, isPassing } from './failure.ts';
+import { createNamedHosts } from './guard.ts';
+import { createLookup, type Resolve } from './lookup.ts';
+import { createPool, proxyRefusal } from './pool.ts';
+import { createProxyChoice, type ProxySettings } from './proxy-env.ts';
+import { firstHop, type Hop, nextHop } from './redirect.ts';
+import { limitOf, toReply } from './reply.ts';
+import { backoffMs, isPassingStatus, parseRetryAfter } from './retry.ts';
+import { openScope, type Scope } from './scope.ts';
+import { createTrust } from './trust.ts';
+
+export interface HttpClientOptions {
+  /** The User-Agent, such as `Stoa/1.2.3`. */
+  readonly userAgent: string;
+  /** The hosts the settings name, as `host` (all ports) or `host:port`: only their addresses may be private. */
+  readonly namedHosts?: readonly string[];
+  readonly credentials?: readonly Credential[];
+  /** Proxies; their addresses may be private. */
+  readonly proxy?: ProxySettings;
+  /** PEM texts of certificate authorities to trust beside those of Node and of the system. */
+  readonly extraCa?: readonly string[];
+  /** Default 64. */
+  readonly connectionsPerHost?: number;
+  /** Default: connect 10 s, first byte 60 s, idle 60 s, total 30 min. */
+  readonly deadlines?: Partial<Deadlines>;
+  readonly now?: () => number;
+  /** In [0, 1). */
+  readonly random?: () => number;
+  /** Waits between two tries; rejects when aborted. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly resolve?: Resolve;
+}
+
+/** Makes a client. Throws `config` for a named host, credential, proxy or certificate that can't be one. */
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { userAgent, namedHosts = [], now = Date.now, random = Math.random, wait = pause } = options;
+  const deadlines: Deadlines = { ...defaultDeadlines, ...options.deadlines };
+  const credentialFor = createCredentials(options.credentials ?? []);
+  const proxies = createProxyChoice(options.proxy ?? {});
+  const dial = createDialer({
+    connectMs: deadlines.connectMs,
+    isNamed: createNamedHosts([...namedHosts, ...proxies.hosts]),
+    lookup: createLookup({ now, ...(options.resolve && { resolve: options.resolve }) }),
+    trust: createTrust(options.extraCa ?? []),
+  });
+  const pool = createPool({
+    dial,
+    isNamed: createNamedHosts(namedHosts),
+    proxyFor: proxies.proxyFor,
+    deadlines,
+    connectionsPerHost: options.connectionsPerHost ?? 64,
+  });
+  const running = new Set<Scope>();
+  let isClosed = false;
+
+  async function get(url: URL, request: HttpRequest): Promise<HttpReply> {
+    if (isClosed) throw new StoaError('canceled', `${url.host}: the client was closed`);
+    const scope = openScope(url.host, request.signal, deadlines.totalMs);
+    running.add(scope);
+    const end = () => {
+      running.delete(scope);
+      scope.end();
+    };
+    try {
+      const reply = await follow(url, request, scope.signal);
+      reply.body.once('close', end);
+      if (reply.body.closed) end();
+      return reply;
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  async function follow(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+    const budget = { retries: maxTries - 1 };
+    let hop = firstHop(url, request.headers ?? {});
+    for (let redirects = 0; ; redirects++) {
+      const answer = await ask(hop, request, signal, budget);
+      const next = nextHop(hop, answer);
+      if (next === undefined) return toReply(hop.url, request, answer, now());
+      discard(answer);
+      if (redirects === maxRedirects) {
+        throw new StoaError('upstream', `${hop.url.host}: stopped after ${maxRedirects} redirects`);
+      }
+      hop = next;
+    }
+  }
+
+  /** The answer of one URL, after as many more tries as are left. */
+  async function ask(hop: Hop, request: HttpRequest, signal: AbortSignal, budget: Budget): Promise<Answer> {
+    const headers = headersFor(hop, request);
+    for (; ; budget.retries--) {
+      const tried = maxTries - budget.retries;
+      let waitMs: number | undefined;
+      try {
+        const answer = await askOnce(hop.url, headers, request, signal);
+        if (budget.retries > 0 && isPassingStatus(answer.status)) {
+          const asked = parseRetryAfter(answer.headers['retry-after'], now()) ?? 0;
+          if (asked <= maxRetryAfter) waitMs = asked * 1_000 + backoffMs(tried, statusBaseMs, random());
+        }
+        if (waitMs === undefined) return answer;
+        discard(answer);
+      } catch (error) {
+        if (budget.retries === 0 || !isPassing(error)) throw error;
+        waitMs = backoffMs(tried, connectionBaseMs, random());
+      }
+      await wait(waitMs, signal).catch(() => {});
+      signal.throwIfAborted();
+    }
+  }
+
+  async function askOnce(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    request: HttpRequest,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const way = pool.way(url);
+    const limit = (head: Head) => limitOf(head, request.maxBytes);
+    const answer = await exchange(way, { host: url.host, headers, deadlines, limit, signal });
+    if (answer.status === 407 && way.proxy !== undefined) {
+      discard(answer);
+      throw proxyRefusal(way.proxy, url.host, answer.status);
+    }
+    return answer;
+  }
+
+  function headersFor(hop: Hop, request: HttpRequest): Record<string, string> {
+    const credential = credentialFor(hop.url, { module: request.module, redirected: hop.redirected });
+    return {
+      'user-agent': userAgent,
+      'accept-encoding': request.compressed ? 'gzip' : 'identity',
+      ...(credential && { [credential.name]: credential.value }),
+      ...hop.headers,
+    };
+  }
+
+  return {
+    get,
+    async close() {
+      isClosed = true;
+      for (const scope of running) scope.end(new StoaError('canceled', 'the client was closed'));
+      await pool.close();
+    },
+  };
+}
+
+const defaultDeadlines: Deadlines = {
+  connectMs: 10_000,
+  firstByteMs: 60_000,
+  idleMs: 60_000,
+  totalMs: 1_800_000,
+};
+
+const maxTries = 3;
+const maxRedirects = 10;
+/** Seconds; who is told to wait longer gives up instead. */
+const maxRetryAfter = 30;
+const connectionBaseMs = 100;
+const statusBaseMs = 1_000;
+
+/** What is left for one `get`, over all of its redirects. */
+interface Budget {
+  retries: number;
+}
+
+/**
+ * Reads a body nobody wants, which keeps its connection; it is short, and ends with the request at the
+ * latest.
+ */
+function discard({ body }: Answer): void {
+  body.resume();
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal });
+}

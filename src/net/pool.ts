@@ -1,0 +1,134 @@
+import { Agent, type buildConnector, type Dispatcher } from 'undici';
+import { StoaError } from '../errors.ts';
+import { parseAddress } from './address.ts';
+import { portOf, userinfoOf } from './authority.ts';
+import { formatBasic } from './credentials.ts';
+import type { Dialer } from './dial.ts';
+import { type Deadlines, describeFailure } from './failure.ts';
+import { privateRange, refusal } from './guard.ts';
+
+/** How one URL is asked for: on which connections, and with which words. */
+export interface Way {
+  readonly dispatcher: Dispatcher;
+  readonly origin: string;
+  readonly path: string;
+  /** Headers the way itself needs. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The proxy in between, as `host:port`. */
+  readonly proxy?: string;
+  /** Keeps undici from making a new connection to the proxy for every other Host header. */
+  readonly servername?: string;
+}
+
+/** Kept connections, per host. */
+export interface Pool {
+  /** Throws `upstream` for an address that must not be asked for. */
+  way(url: URL): Way;
+  /** Ends all connections, busy ones too. */
+  close(): Promise<void>;
+}
+
+export interface PoolOptions {
+  /** Allows the addresses of proxies. */
+  readonly dial: Dialer;
+  readonly isNamed: (hostname: string, port: number) => boolean;
+  readonly proxyFor: (url: URL) => URL | undefined;
+  readonly deadlines: Deadlines;
+  /** Connections to one host, or to one proxy for all http URLs; more requests wait for one. */
+  readonly connectionsPerHost: number;
+}
+
+/**
+ * HTTP/1.1 connections that are kept for half a minute, or for as long as the host says. Through a proxy,
+ * https goes in a tunnel (CONNECT), and http as a request for the whole URL, since many proxies tunnel to
+ * port 443 only. The proxy looks the names up then, so only hosts written as addresses can be checked here.
+ */
+export function createPool(options: PoolOptions): Pool {
+  const { dial, isNamed, proxyFor, deadlines, connectionsPerHost } = options;
+  const settings = {
+    allowH2: false,
+    connections: connectionsPerHost,
+    keepAliveTimeout: 30_000,
+    pipelining: 1,
+  };
+  const direct = new Agent({ ...settings, connect: dial });
+  const tunnels = new Map<string, Agent>();
+
+  function tunnelThrough(proxy: URL): Agent {
+    const known = tunnels.get(proxy.href);
+    if (known) return known;
+    const agent = new Agent({ ...settings, connect: createTunnel({ proxy, direct, dial, deadlines }) });
+    tunnels.set(proxy.href, agent);
+    return agent;
+  }
+
+  return {
+    way(url) {
+      const path = url.pathname + url.search;
+      const proxy = proxyFor(url);
+      if (proxy === undefined) return { dispatcher: direct, origin: url.origin, path, headers: {} };
+      const range = parseAddress(url.hostname) && privateRange(url.hostname);
+      if (range !== undefined && !isNamed(url.hostname, portOf(url))) throw refusal(url.host, range);
+      if (url.protocol === 'https:') {
+        return { dispatcher: tunnelThrough(proxy), origin: url.origin, path, headers: {}, proxy: proxy.host };
+      }
+      const headers = { host: url.host, ...proxyAuthorization(proxy) };
+      const { origin, host, hostname } = proxy;
+      return {
+        dispatcher: direct,
+        origin,
+        path: url.origin + path,
+        headers,
+        proxy: host,
+        servername: hostname,
+      };
+    },
+
+    async close() {
+      await Promise.all([direct, ...tunnels.values()].map((agent) => agent.destroy()));
+    },
+  };
+}
+
+/**
+ * Connects through a proxy. Failures are described here, where it is known that the proxy is to blame, and
+ * because undici would try for ever to connect again after a socket error.
+ */
+function createTunnel(parts: { proxy: URL; direct: Agent; dial: Dialer; deadlines: Deadlines }): Dialer {
+  const { proxy, direct, dial, deadlines } = parts;
+  return (target, callback) => {
+    const host = `${target.host?.replace(/:\d+$/, '')}:${portOf(target)}`;
+    const request = {
+      origin: proxy.origin,
+      path: host,
+      headers: { host, ...proxyAuthorization(proxy) },
+      headersTimeout: deadlines.connectMs,
+      servername: proxy.hostname,
+    };
+    direct.connect(request).then(
+      ({ statusCode, socket }) => {
+        if (statusCode >= 200 && statusCode < 300) {
+          const httpSocket = socket as NonNullable<buildConnector.Options['httpSocket']>;
+          return dial({ ...target, httpSocket }, callback);
+        }
+        socket.on('error', () => {}).destroy();
+        return callback(proxyRefusal(proxy.host, host, statusCode), null);
+      },
+      (error) => {
+        const limits = { ...deadlines, firstByteMs: deadlines.connectMs };
+        callback(describeFailure(error, `proxy ${proxy.host}`, limits), null);
+      },
+    );
+  };
+}
+
+/** The error for a proxy that would not go on to `host`. */
+export function proxyRefusal(proxy: string, host: string, status: number): StoaError {
+  const reason = status === 407 ? 'wants a login' : `refused to connect to ${host}`;
+  return new StoaError('upstream', `proxy ${proxy}: ${reason} (status ${status})`);
+}
+
+function proxyAuthorization(proxy: URL): Record<string, string> {
+  const login = userinfoOf(proxy);
+  return login === undefined ? {} : { 'proxy-authorization': formatBasic(login.username, login.password) };
+}

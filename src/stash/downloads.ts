@@ -1,0 +1,217 @@
+import { isStoaError, StoaError, toStoaError } from '../errors.ts';
+import type { Fetched, Fetcher } from '../fetch/fetcher.ts';
+import { parseModFile } from '../module/modfile.ts';
+import { formatKey } from '../module/target.ts';
+import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { PoolGate } from '../storage/pool-gate.ts';
+import { createFlights, orAborted } from './flight.ts';
+import type { Ask, Opened } from './modules.ts';
+import type { Publisher } from './publish.ts';
+import { type FileSpool, openSpool } from './spool.ts';
+import { createTier } from './tier.ts';
+import type { Verification, Verifier } from './verifier.ts';
+import { hashText, type ZipFacts } from './zip-job.ts';
+
+/** First downloads of zips: one for all who ask, streamed to them while it is spooled, complete only once verified and stored. */
+export interface Downloads {
+  /**
+   * Joins or starts the download. Where the asker can be shown unverified bytes it answers with the first of them, else when
+   * the zip is stored, with undefined.
+   */
+  open(version: ModuleVersion, ask: Ask): Promise<Opened | undefined>;
+  readonly running: number;
+}
+
+/** Toolchains are asked for by their zip alone, so that a source may have nothing else of them (cmd/go/internal/toolchain/select.go). */
+const toolchainPath = 'golang.org/toolchain';
+
+export function createDownloads(options: {
+  readonly fetcher: Fetcher;
+  readonly publisher: Publisher;
+  readonly verifier: Verifier;
+  readonly metrics: Metrics;
+  readonly pool: PoolGate;
+  /** A path for a new spool file, in the file system of a store on disk. */
+  readonly scratch: () => string;
+  readonly maxBytes: number;
+  readonly deadlineMs: number;
+  /** Milliseconds for which a verdict against a zip is repeated without fetching it again. */
+  readonly refusedMs: number;
+  readonly life: AbortSignal;
+  readonly now: () => number;
+  /** The `.info` or `.mod` that stands, fetched and published where it must be. */
+  readonly readFile: (version: ModuleVersion, file: 'info' | 'mod', ask: Ask) => Promise<string>;
+  /** Called when a download could not be written. */
+  readonly writeFailed: (error: StoaError) => void;
+  /** Called when the zip of a version was stored, with its h1 and size. */
+  readonly stored: (version: ModuleVersion, h1: string, size: number) => Promise<void>;
+}): Downloads {
+  const { fetcher, publisher, verifier, metrics, life, now } = options;
+  interface State {
+    readonly spool: PromiseWithResolvers<FileSpool>;
+  }
+  const flights = createFlights<State, string>({ deadlineMs: options.deadlineMs, life });
+  const refused = createTier<{ readonly at: number; readonly error: StoaError }>(1024 * 1024);
+
+  /** Fetches, verifies and publishes; gives the source. */
+  async function download(
+    version: ModuleVersion,
+    via: string | undefined,
+    state: State,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const subject = formatModuleVersion(version);
+    let verification: Verification | undefined;
+    try {
+      await using spool = await openSpool({
+        file: options.scratch(),
+        subject,
+        maxBytes: options.maxBytes,
+        pool: options.pool,
+        onWritten(bytes) {
+          if (bytes > 0) return verification?.grow(bytes);
+          verification?.abandon();
+          verification = verifier.begin(version, spool.file);
+        },
+      });
+      state.spool.resolve(spool);
+      try {
+        const [{ source }, mod, bound] = await gather(version, spool, via, signal);
+        const facts = await verification!.finish(spool.written, signal);
+        verification = undefined;
+        checkBound(subject, source, facts.h1, bound);
+        checkGoMod(version, source, facts, mod);
+        await publisher.zip(version, { file: spool.file, size: spool.written }, facts.h1, signal);
+        spool.release();
+        await spool.unlink();
+        // From here on nothing is lost when everybody leaves: the zip is the arbiter, and it is stored.
+        await Promise.all([
+          publisher.zipHash(version, facts.h1, life),
+          options.stored(version, facts.h1, spool.written),
+        ]);
+        return source;
+      } catch (error) {
+        const failure = toStoaError(signal.aborted ? signal.reason : error);
+        if (failure.kind === 'integrity')
+          refused.set(subject, { at: now(), error: failure }, failure.message.length);
+        if (failure.kind === 'storage') options.writeFailed(failure);
+        spool.fail(failure);
+        throw failure;
+      }
+    } catch (error) {
+      state.spool.promise.catch(() => undefined);
+      state.spool.reject(error);
+      verification?.abandon();
+      throw error;
+    }
+  }
+
+  /** The zip itself with what it is checked against; the first failure ends the others. */
+  async function gather(
+    version: ModuleVersion,
+    spool: FileSpool,
+    via: string | undefined,
+    signal: AbortSignal,
+  ): Promise<[Fetched, string, string | undefined]> {
+    const failed = new AbortController();
+    const both = AbortSignal.any([signal, failed.signal]);
+    const ask: Ask = { asker: { address: '' }, signal: both, ...(via !== undefined && { via }) };
+    const parts = [
+      fetcher.fetch(version, 'zip', {}, spool, both, via),
+      small(version, 'mod', ask),
+      publisher.readZipHash(version, both),
+      small(version, 'info', ask),
+    ] as const;
+    try {
+      const [fetched, mod, bound] = await Promise.all(parts);
+      return [fetched, mod, bound];
+    } catch (error) {
+      failed.abort(error);
+      await Promise.allSettled(parts);
+      throw error;
+    }
+  }
+
+  async function small(version: ModuleVersion, file: 'info' | 'mod', ask: Ask): Promise<string> {
+    try {
+      return await options.readFile(version, file, ask);
+    } catch (error) {
+      if (version.path === toolchainPath && isStoaError(error, 'notFound'))
+        return `module ${toolchainPath}\n`;
+      throw error;
+    }
+  }
+
+  function checkBound(subject: string, source: string, h1: string, bound: string | undefined): void {
+    if (bound === undefined || bound === h1) return;
+    metrics.event('mismatch');
+    throw new StoaError(
+      'integrity',
+      `${subject}: ${source} sent a zip with ${h1}, but ${bound} was served before`,
+    );
+  }
+
+  /** The zip's go.mod must be the one that was served, or absent where a line made up stands for it. */
+  function checkGoMod(version: ModuleVersion, source: string, facts: ZipFacts, mod: string): void {
+    const fits =
+      facts.goMod === undefined ? isMadeUp(mod, version.path) : facts.goMod === hashText(Buffer.from(mod));
+    if (fits) return;
+    metrics.event('mismatch');
+    throw new StoaError(
+      'integrity',
+      `${formatModuleVersion(version)}: ${source} sent a zip whose go.mod is not the .mod of this version`,
+    );
+  }
+
+  function recallRefusal(subject: string): void {
+    const before = refused.get(subject);
+    if (before !== undefined && now() - before.at < options.refusedMs) throw before.error;
+  }
+
+  return {
+    async open(version, ask) {
+      const subject = formatModuleVersion(version);
+      recallRefusal(subject);
+      const flight = flights.join(
+        formatKey(version.path, version.version, 'zip'),
+        () => ({ spool: Promise.withResolvers<FileSpool>() }),
+        (state, signal) => download(version, ask.via, state, signal),
+      );
+      try {
+        if (ask.mayStream !== true) {
+          await orAborted(flight.done, ask.signal);
+          flight.leave();
+          return undefined;
+        }
+        const spool = await orAborted(flight.state.spool.promise, ask.signal);
+        const { source, size } = await orAborted(spool.begun, ask.signal);
+        return {
+          outcome: 'miss',
+          source,
+          stored: false,
+          ...(size !== undefined && { size }),
+          read: (range) => spool.read(range),
+          close: async () => flight.leave(),
+        };
+      } catch (error) {
+        flight.leave();
+        throw error;
+      }
+    },
+    get running() {
+      return flights.size;
+    },
+  };
+}
+
+/** True for the go.mod that the go command makes up where a repository has none: the module line alone. */
+function isMadeUp(mod: string, path: string): boolean {
+  if (mod === `module ${path}\n`) return true;
+  const { module, go, require, replace, exclude, retract } = parseModFile(mod);
+  return (
+    module === path &&
+    go === undefined &&
+    require.length + replace.length + exclude.length + retract.length === 0
+  );
+}

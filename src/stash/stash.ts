@@ -1,0 +1,215 @@
+import type { StoaError } from '../errors.ts';
+import type { Fetcher, ModuleFile } from '../fetch/fetcher.ts';
+import { formatKey } from '../module/target.ts';
+import type { ModuleVersion } from '../module/version.ts';
+import type { Log } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { PoolGate } from '../storage/pool-gate.ts';
+import type { BlobStore } from '../storage/store.ts';
+import { createBehind } from './behind.ts';
+import { createBelow } from './below.ts';
+import { createDownloads } from './downloads.ts';
+import { createFacts } from './fact.ts';
+import { createFiles, withAbsence } from './files.ts';
+import { createFresh, type Freshness } from './fresh.ts';
+import { createGone } from './gone.ts';
+import { createLists } from './lists.ts';
+import type { Ask, Modules, Opened } from './modules.ts';
+import { createPublisher } from './publish.ts';
+import { createQueries } from './queries.ts';
+import { createStoredZips } from './stored-zips.ts';
+import { createTier } from './tier.ts';
+import type { Verifier } from './verifier.ts';
+
+/** The stash: look, else fetch once, verify, publish. */
+export interface Stash extends Modules {
+  /** Reads what other processes withdrew, once; the server calls it at the start and every few seconds. */
+  readTombstones(signal: AbortSignal): Promise<void>;
+  /** First downloads of zips under way. */
+  readonly downloads: number;
+  /** What the memory tier holds. */
+  readonly memory: { readonly bytes: number; readonly entries: number };
+  /** Fulfilled when the answers that are written behind are in storage. */
+  settled(): Promise<void>;
+}
+
+export interface StashOptions {
+  readonly store: BlobStore;
+  readonly fetcher: Fetcher;
+  readonly verifier: Verifier;
+  readonly pool: PoolGate;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** A path for a new file of a download under way; in the file system of a store on disk. */
+  readonly scratch: () => string;
+  readonly limits: StashLimits;
+  readonly freshness: Freshness;
+  /** Aborted when the server ends; stops every shared piece of work. */
+  readonly life: AbortSignal;
+  /** Told of a download that could not be written. */
+  readonly writeFailed?: (error: StoaError) => void;
+  /** Told of each version that was stored, with the size of its zip. */
+  readonly zipStored?: (bytes: number) => void;
+  readonly now?: () => number;
+}
+
+export interface StashLimits {
+  /** The budget of the memory tier. */
+  readonly memoryBytes: number;
+  /** The largest zip that is kept in memory. */
+  readonly memoryFileBytes: number;
+  readonly maxZipBytes: number;
+  readonly maxModBytes: number;
+  /** Milliseconds after which a shared download ends. */
+  readonly downloadMs: number;
+  /** Milliseconds after which a shared question for a small file, a list or a branch ends. */
+  readonly questionMs: number;
+  /** Milliseconds for which an integrity verdict is repeated without fetching again. */
+  readonly refusedMs: number;
+}
+
+/** The part of the memory budget that lists, queries and facts may take, each. */
+const shareOfMemory = 1 / 16;
+
+export function createStash(options: StashOptions): Stash {
+  const {
+    store,
+    fetcher,
+    verifier,
+    pool,
+    log,
+    metrics,
+    scratch,
+    limits,
+    freshness,
+    life,
+    now = Date.now,
+  } = options;
+  const share = limits.memoryBytes * shareOfMemory;
+  const memory = createTier<Opened>(limits.memoryBytes);
+  const gone = createGone({ store, log, drop });
+  const publisher = createPublisher({
+    store,
+    metrics,
+    hashStored: (version, signal) => storedZips.hash(version, signal),
+  });
+  const storedZips = createStoredZips({
+    store,
+    publisher,
+    verifier,
+    metrics,
+    memory,
+    scratch,
+    memoryFileBytes: limits.memoryFileBytes,
+    deadlineMs: limits.downloadMs,
+    life,
+  });
+  const behind = createBehind({ store, life, log });
+  const facts = createFacts({ store, maxBytes: share, behind, life });
+  const fresh = createFresh({ facts, freshness, deadlineMs: limits.questionMs, life, now });
+  const files = createFiles({
+    store,
+    fetcher,
+    fresh,
+    publisher,
+    memory,
+    maxBytes: limits.maxModBytes,
+    deadlineMs: limits.questionMs,
+    life,
+  });
+  const downloads = createDownloads({
+    fetcher,
+    publisher,
+    verifier,
+    metrics,
+    pool,
+    scratch,
+    maxBytes: limits.maxZipBytes,
+    deadlineMs: limits.downloadMs,
+    refusedMs: limits.refusedMs,
+    life,
+    now,
+    readFile,
+    writeFailed: (error) => options.writeFailed?.(error),
+    async stored(version, h1, size) {
+      lists.changed(version.path);
+      options.zipStored?.(size);
+      await storedZips.trust(version, h1);
+    },
+  });
+  const lists = createLists({
+    store,
+    fetcher,
+    fresh,
+    gone,
+    behind,
+    life,
+    freshMs: freshness.freshMs,
+    memoryBytes: share,
+    now,
+  });
+  const below = createBelow({ store, lists });
+  const queries = createQueries({
+    fetcher,
+    fresh,
+    lists,
+    checkGone: gone.check,
+    publishInfo: files.publishInfo,
+    readFile,
+    freshMs: freshness.freshMs,
+    memoryBytes: share,
+    now,
+  });
+
+  function drop({ path, version }: ModuleVersion): void {
+    for (const file of ['info', 'mod', 'zip'] as const) memory.delete(formatKey(path, version, file));
+    lists.changed(path);
+    queries.forget(path);
+  }
+
+  async function readFile(version: ModuleVersion, file: 'info' | 'mod', ask: Ask): Promise<string> {
+    const opened = await open(version, file, ask);
+    return Buffer.from(opened.bytes!).toString();
+  }
+
+  async function openZip(version: ModuleVersion, key: string, ask: Ask): Promise<Opened> {
+    const stored = await storedZips.open(version, ask);
+    if (stored !== undefined) return stored;
+    const streamed = await withAbsence(fresh, key, ask, () => downloads.open(version, ask));
+    if (streamed !== undefined) return streamed;
+    const opened = await storedZips.open(version, ask);
+    return { ...opened!, outcome: 'miss' };
+  }
+
+  async function openSlowly(
+    version: ModuleVersion,
+    file: ModuleFile,
+    key: string,
+    ask: Ask,
+  ): Promise<Opened> {
+    gone.check(version);
+    if (file === 'zip') return openZip(version, key, ask);
+    if (file === 'mod') return files.open(version, file, ask);
+    return below.guard(version.path, version.version, ask.signal, () => files.open(version, file, ask));
+  }
+
+  function open(version: ModuleVersion, file: ModuleFile, ask: Ask): Opened | Promise<Opened> {
+    const key = formatKey(version.path, version.version, file);
+    return memory.get(key) ?? openSlowly(version, file, key, ask);
+  }
+
+  return {
+    list(path, ask) {
+      const answer = lists.answer(path, ask);
+      return answer instanceof Promise ? below.guard(path, undefined, ask.signal, () => answer) : answer;
+    },
+    query: (path, query, ask) => queries.answer(path, query, ask),
+    open,
+    readTombstones: (signal) => gone.refresh(signal),
+    get downloads() {
+      return downloads.running;
+    },
+    memory,
+    settled: () => behind.settled(),
+  };
+}

@@ -1,0 +1,198 @@
+import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { StoaError } from '../errors.ts';
+import { formatKey } from '../module/target.ts';
+import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { Blob, BlobInfo, BlobStore } from '../storage/store.ts';
+import { inMemory } from './files.ts';
+import { createFlights } from './flight.ts';
+import type { Ask, Opened } from './modules.ts';
+import { type Publisher, readWhole } from './publish.ts';
+import { createTier, type Tier } from './tier.ts';
+import type { Verifier } from './verifier.ts';
+
+/** Zips that are in the store. Each is checked against its published hash once in a process, before a client can complete it. */
+export interface StoredZips {
+  /** Opens a stored zip; undefined where there is none. */
+  open(version: ModuleVersion, ask: Ask): Promise<Opened | undefined>;
+  /** The h1 of the stored zip, read from its bytes. */
+  hash(version: ModuleVersion, signal: AbortSignal): Promise<string>;
+  /** Takes a zip that was just verified and stored as good. */
+  trust(version: ModuleVersion, h1: string): Promise<void>;
+}
+
+/** What was found good, as long as the blob's identity stays the same. */
+interface Verdict {
+  readonly identity: string;
+  readonly h1: string;
+}
+
+/** The end of a zip that nobody gets before the verdict. */
+const withheldBytes = 1024;
+
+export function createStoredZips(options: {
+  readonly store: BlobStore;
+  readonly publisher: Publisher;
+  readonly verifier: Verifier;
+  readonly metrics: Metrics;
+  readonly memory: Tier<Opened>;
+  /** Zips up to this size are served from memory. */
+  readonly memoryFileBytes: number;
+  /** A path for the copy of a zip whose store has no local files. */
+  readonly scratch: () => string;
+  readonly deadlineMs: number;
+  readonly life: AbortSignal;
+}): StoredZips {
+  const { store, publisher, verifier, metrics, memory, life } = options;
+  const verdicts = createTier<Verdict>(64 * 1024 * 1024);
+  const checks = createFlights<undefined, Verdict>({ deadlineMs: options.deadlineMs, life });
+  const loads = createFlights<undefined, Opened>({ deadlineMs: options.deadlineMs, life });
+
+  async function verifyFile(
+    version: ModuleVersion,
+    file: string,
+    size: number,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const verification = verifier.begin(version, file);
+    return (await verification.finish(size, signal)).h1;
+  }
+
+  async function hashBlob(version: ModuleVersion, blob: Blob, signal: AbortSignal): Promise<string> {
+    if (blob.file !== undefined) return verifyFile(version, blob.file, blob.size, signal);
+    const copy = options.scratch();
+    try {
+      await pipeline(blob.read(), createWriteStream(copy, { flags: 'wx' }), { signal });
+      return await verifyFile(version, copy, blob.size, signal);
+    } finally {
+      await rm(copy, { force: true });
+    }
+  }
+
+  async function openBlob(version: ModuleVersion, signal: AbortSignal): Promise<Blob> {
+    const blob = await store.get(formatKey(version.path, version.version, 'zip'), { signal });
+    if (blob === undefined)
+      throw new StoaError('storage', `${formatModuleVersion(version)}: the stored zip vanished`);
+    return blob;
+  }
+
+  async function check(version: ModuleVersion, signal: AbortSignal): Promise<Verdict> {
+    await using blob = await openBlob(version, signal);
+    const [h1, published] = await Promise.all([
+      hashBlob(version, blob, signal),
+      publisher.readZipHash(version, signal),
+    ]);
+    if (published === undefined) {
+      await publisher.zipHash(version, h1, signal);
+    } else if (published !== h1) {
+      metrics.event('rotten_zip');
+      throw new StoaError(
+        'integrity',
+        `${formatModuleVersion(version)}: the stored zip has ${h1}, but was published as ${published}`,
+      );
+    }
+    return { identity: blob.identity, h1 };
+  }
+
+  /** The verdict on the blob as it is now: remembered, or the flight that will tell. */
+  function judge(
+    version: ModuleVersion,
+    key: string,
+    info: BlobInfo,
+    signal: AbortSignal,
+  ): Verdict | Promise<Verdict> {
+    const known = verdicts.get(key);
+    if (known?.identity === info.identity) return known;
+    return checks.wait(
+      key,
+      signal,
+      () => undefined,
+      async (_, work) => {
+        const verdict = await check(version, work);
+        verdicts.set(key, verdict, key.length + verdict.identity.length);
+        return verdict;
+      },
+    );
+  }
+
+  async function* readBlob(
+    key: string,
+    info: BlobInfo,
+    range: { start?: number; end?: number; signal: AbortSignal },
+  ): AsyncGenerator<Uint8Array> {
+    await using blob = await store.get(key, range);
+    if (blob?.identity !== info.identity)
+      throw new StoaError('storage', `${key}: the stored zip changed while it was read`);
+    yield* blob.read();
+  }
+
+  function fromStore(key: string, info: BlobInfo, h1: string): Opened {
+    return {
+      outcome: 'hit',
+      size: info.size,
+      etag: `"${h1}-${info.size}"`,
+      stored: true,
+      read: (range) => readBlob(key, info, range),
+      close: async () => undefined,
+    };
+  }
+
+  /** The bytes at once, the last of them after the verdict. */
+  function withheld(key: string, info: BlobInfo, verdict: Promise<Verdict>): Opened {
+    verdict.catch(() => undefined);
+    const safe = Math.max(0, info.size - withheldBytes);
+    return {
+      outcome: 'hit',
+      size: info.size,
+      stored: false,
+      async *read({ start = 0, end = info.size, signal }) {
+        const middle = Math.min(Math.max(start, safe), end);
+        if (start < middle) yield* readBlob(key, info, { start, end: middle, signal });
+        await verdict;
+        if (middle < end) yield* readBlob(key, info, { start: middle, end, signal });
+      },
+      close: async () => undefined,
+    };
+  }
+
+  function load(key: string, info: BlobInfo, h1: string, signal: AbortSignal): Promise<Opened> {
+    return loads.wait(
+      key,
+      signal,
+      () => undefined,
+      async (_, work) => {
+        const bytes = await readWhole(store, key, work);
+        if (bytes?.length !== info.size)
+          throw new StoaError('storage', `${key}: the stored zip changed while it was read`);
+        const opened = inMemory(bytes, `"${h1}-${info.size}"`);
+        memory.set(key, opened, bytes.length);
+        return opened;
+      },
+    );
+  }
+
+  return {
+    async open(version, ask) {
+      const key = formatKey(version.path, version.version, 'zip');
+      const info = await store.stat(key, { signal: ask.signal });
+      if (info === undefined) return undefined;
+      const small = info.size <= options.memoryFileBytes;
+      const judged = judge(version, key, info, ask.mayStream === true && !small ? life : ask.signal);
+      if (judged instanceof Promise && ask.mayStream === true && !small) return withheld(key, info, judged);
+      const { h1 } = await judged;
+      return small ? load(key, info, h1, ask.signal) : fromStore(key, info, h1);
+    },
+    async hash(version, signal) {
+      await using blob = await openBlob(version, signal);
+      return hashBlob(version, blob, signal);
+    },
+    async trust(version, h1) {
+      const key = formatKey(version.path, version.version, 'zip');
+      const info = await store.stat(key, { signal: life });
+      if (info !== undefined)
+        verdicts.set(key, { identity: info.identity, h1 }, key.length + info.identity.length);
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checkConfig, showConfig } from '../../src/cli/config.ts';
+import { load, machineOf, problemsOf, type Said } from './machine.ts';
+
+const table = (line: string) => `[[credentials]]\nhost = "git.example.com"\n${line}`;
+
+describe('a credential', () => {
+  test.each([
+    ['username = "u"\npassword = "p"', { kind: 'basic', username: 'u', password: 'p' }],
+    ['username = "u"', { kind: 'basic', username: 'u', password: '' }],
+    ['token = "t"', { kind: 'bearer', token: 't' }],
+    ['header = "X-Key"\nvalue = "v"', { kind: 'header', name: 'X-Key', value: 'v' }],
+    ['username = "u"\npassword_file = "/p"', { kind: 'basic', username: 'u', password: 'from file' }],
+    ['token_file = "/p"', { kind: 'bearer', token: 'from file' }],
+    ['header = "X-Key"\nvalue_file = "/p"', { kind: 'header', name: 'X-Key', value: 'from file' }],
+  ])('may be %j', (line, secret) => {
+    const files = { 'stoa.toml': table(line), '/p': 'from file\n' };
+    expect(load({ files }).settings.credentials).toEqual([{ host: 'git.example.com', secret }]);
+  });
+
+  test('names what it may be used for', () => {
+    const text = table(
+      'token = "t"\npath_prefix = "/team"\nmodules = ["git.example.com/team/*", "a.example.com"]\nallow_http = true',
+    );
+    expect(load({ files: { 'stoa.toml': text } }).settings.credentials).toEqual([
+      {
+        host: 'git.example.com',
+        prefix: '/team',
+        modules: 'git.example.com/team/*,a.example.com',
+        allowHttp: true,
+        secret: { kind: 'bearer', token: 't' },
+      },
+    ]);
+  });
+
+  test.each<[string, Said]>([
+    ['the file', { files: { 'stoa.toml': table('token = "t"') } }],
+    ['a variable', { env: { STOA_CREDENTIALS: table('token = "t"') } }],
+    [
+      'a file that a variable names',
+      { env: { STOA_CREDENTIALS_FILE: '/s' }, files: { '/s': table('token = "t"\n') } },
+    ],
+    [
+      'a file that the file names',
+      { files: { 'stoa.toml': 'credentials_file = "/s"', '/s': table('token = "t"') } },
+    ],
+    [
+      'a file that a flag names',
+      { args: ['--credentials-file', '/s'], files: { '/s': table('token = "t"') } },
+    ],
+  ])('may come from %s', (_, said) => {
+    expect(load(said).settings.credentials).toHaveLength(1);
+  });
+
+  test.each([
+    ['', 'it needs exactly one of username with password, token, or header with value'],
+    [
+      'token = "t"\npassword = "p"',
+      'it needs exactly one of username with password, token, or header with value',
+    ],
+    ['header = "X-Key"', 'it needs exactly one of username with password, token, or header with value'],
+    ['token = "t"\ntoken_file = "/p"', 'both token and token_file are given'],
+    ['token_file = "/gone"', "/gone can't be read: it does not exist"],
+    ['tokne = "t"', 'unknown key tokne; did you mean token?'],
+    ['token = 5', 'token is missing or not what it should be'],
+    ['token = "t"\nmodules = "https://git.example.com"', 'begins with a scheme'],
+  ])('%j is refused', (line, expected) => {
+    const problems = problemsOf({ files: { 'stoa.toml': table(line), '/p': '' } });
+    expect(problems).toEqual([expect.stringContaining(expected)]);
+    expect(problems[0]).toMatch(
+      /^credentials: the value from stoa\.toml is not a list of \[\[credentials\]\] tables: entry 1: /,
+    );
+  });
+});
+
+test('only one line break at the end of a secret file is not part of it', () => {
+  const secretOf = (text: string) => {
+    const files = { 'stoa.toml': table('token_file = "/s"'), '/s': text };
+    return load({ files }).settings.credentials[0]?.secret;
+  };
+  expect([' t ', 't\n', 't\r\n', 't\n\n'].map(secretOf)).toEqual(
+    [' t ', 't', 't', 't\n'].map((token) => ({ kind: 'bearer', token })),
+  );
+});
+
+describe('no secret is ever printed', () => {
+  /** Long enough that it can't be in a message by chance. */
+  const secret = fc.stringMatching(/^[a-zA-Z0-9!$()*+.=_~-]{12,24}$/);
+
+  /** All that the commands print, and all that a start would log. */
+  function printed(said: Said): string {
+    const lines: string[] = [];
+    const write = (line: string) => void lines.push(line);
+    const machine = machineOf(said);
+    for (const args of [[], ['--json']]) {
+      showConfig({ args: [...args, ...(said.args ?? [])], out: write, err: write }, machine);
+    }
+    checkConfig({ args: said.args ?? [], out: write, err: write }, machine);
+    return lines.join('\n');
+  }
+
+  const quoted = (text: string) => JSON.stringify(text);
+
+  const places: readonly [string, (secret: string) => Said][] = [
+    ['in a token', (s) => ({ files: { 'stoa.toml': table(`token = ${quoted(s)}`) } })],
+    [
+      'in a password',
+      (s) => ({ env: { STOA_CREDENTIALS: table(`username = "u"\npassword = ${quoted(s)}`) } }),
+    ],
+    ['in a header', (s) => ({ env: { STOA_CREDENTIALS: table(`header = "X-Key"\nvalue = ${quoted(s)}`) } })],
+    [
+      'in a file',
+      (s) => ({ env: { STOA_CREDENTIALS_FILE: '/s' }, files: { '/s': table(`token = ${quoted(s)}`) } }),
+    ],
+    [
+      'in a table with a mistake',
+      (s) => ({ files: { 'stoa.toml': table(`token = ${quoted(s)}\nhots = 1`) } }),
+    ],
+    [
+      'in a text that is not TOML',
+      (s) => ({ env: { STOA_CREDENTIALS: `[[credentials]]\ntoken = "${s}" "` } }),
+    ],
+    ['in place of the tables', (s) => ({ env: { STOA_CREDENTIALS: s } })],
+    ['in a settings file that is not TOML', (s) => ({ files: { 'stoa.toml': `token = ${s} x` } })],
+    ['in an upstream', (s) => ({ env: { STOA_UPSTREAM: `https://u:${s}@a.example.com,direct` } })],
+    ['in an upstream that is refused', (s) => ({ env: { STOA_UPSTREAM: `http://u:${s}@a.example.com` } })],
+    ['in an upstream without a scheme', (s) => ({ env: { STOA_UPSTREAM: `ftp://u:${s}@a,x` } })],
+    ['in a route', (s) => ({ env: { STOA_ROUTES: `a.example.com=https://u:${s}@a.example.com` } })],
+    [
+      'in a route that is refused',
+      (s) => ({ env: { STOA_ROUTES: `a.example.com=ftp://u:${s}@a.example.com` } }),
+    ],
+    ['in an egress proxy', (s) => ({ env: { HTTPS_PROXY: `http://u:${s}@proxy.example.com:1` } })],
+    [
+      'in an egress proxy that is refused',
+      (s) => ({ env: { HTTPS_PROXY: `socks5://u:${s}@proxy.example.com:1` } }),
+    ],
+    [
+      'in an inherited GOPROXY',
+      (s) => ({ env: { GOPROXY: `https://u:${s}@localhost:3000|https://u:${s}@a.example.com` } }),
+    ],
+    ['in an inherited GOPROXY that is refused', (s) => ({ env: { GOPROXY: `ftp://u:${s}@a.example.com` } })],
+    ['in the password of Athens', (s) => ({ env: { BASIC_AUTH_PASS: s } })],
+    ['in the GitHub token of Athens', (s) => ({ env: { ATHENS_GITHUB_TOKEN: s } })],
+    [
+      'in a storage secret of Athens',
+      (s) => ({ env: { ATHENS_MINIO_SECRET_ACCESS_KEY: s, ATHENS_STORAGE_TYPE: 'minio' } }),
+    ],
+    [
+      'in the go variables of Athens',
+      (s) => ({
+        env: { ATHENS_GO_BINARY_ENV_VARS: `GOPROXY=https://u:${s}@a.example.com;GOAUTH=${s};${s}` },
+      }),
+    ],
+    [
+      'in an Athens file',
+      (s) => ({ files: { 'athens.toml': `BasicAuthPass = ${quoted(s)}\nUnheardOf = ${quoted(s)}` } }),
+    ],
+  ];
+
+  test.each(places)('%s', (_, place) => {
+    fc.assert(
+      fc.property(secret, (text) => {
+        const output = printed(place(text));
+        expect(output).not.toBe('');
+        expect(output).not.toContain(text);
+      }),
+      { numRuns: 25 },
+    );
+  });
+});

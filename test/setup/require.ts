@@ -1,0 +1,27 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/**
+ * Where a program that tests need is, from PATH. Undefined, and a line that says so, where this machine lacks it: the
+ * tests that need it are then skipped. With CI=true its absence is an error.
+ */
+export function requireTool(name: string): string | undefined {
+  const found = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
+  if (found !== undefined) return found;
+  if (process.env.CI === 'true')
+    throw new Error(`${name} is not on PATH, and with CI=true nothing is skipped`);
+  process.stderr.write(`skipped: ${name} is not on PATH\n`);
+  return undefined;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
