@@ -18,17 +18,19 @@ interface Parcel {
 function createLane(bytesPerMs: number): (length: number, deliver: () => void) => void {
   const parcels: Parcel[] = [];
   let free = 0;
-  let timer: NodeJS.Timeout | undefined;
+  let ticking = false;
   function tick(): void {
-    timer = undefined;
     const now = performance.now();
     while (parcels[0] !== undefined && parcels[0].due <= now) parcels.shift()!.deliver();
-    if (parcels.length > 0) timer = setTimeout(tick, 1);
+    ticking = parcels.length > 0;
+    if (ticking) setTimeout(tick, 1);
   }
   return (length, deliver) => {
     free = Math.max(free, performance.now()) + length / bytesPerMs;
     parcels.push({ due: free + delay / 2, deliver });
-    timer ??= setTimeout(tick, 1);
+    if (ticking) return;
+    ticking = true;
+    setTimeout(tick, 1);
   };
 }
 

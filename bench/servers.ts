@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, type Processes } from './processes.ts';
@@ -79,11 +79,6 @@ export function launch(processes: Processes, kind: ServerKind, place: Place): Ch
     cwd: place.folder,
     log: logFile(place.folder),
   });
-}
-
-/** Removes a folder of ours; the module cache of the go command is read-only unless it is told otherwise. */
-export function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /** The path of a program on PATH; undefined where there is none. Debian keeps servers where a person's PATH does not reach. */

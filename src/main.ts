@@ -61,7 +61,7 @@ async function main(args: readonly string[]): Promise<number> {
   const names = commands.map(({ name }) => name);
   const typed = names.some((name) => name.startsWith(`${first} `)) ? args.slice(0, 2).join(' ') : first;
   const near = suggestion(args.slice(0, 2).join(' '), names) || suggestion(typed, names);
-  console.err(`stoa: unknown command ${JSON.stringify(typed)}${near || '; stoa help lists them'}`);
+  console.err(`stoa: unknown command ${JSON.stringify(typed)}${near || `; there are ${names.join(', ')}`}`);
   return exitCodes.usage.code;
 }
 

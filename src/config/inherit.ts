@@ -1,8 +1,8 @@
 import { isStoaError } from '../errors.ts';
-import { parseRouteList, type RouteEntry } from '../fetch/route-list.ts';
+import type { RouteEntry } from '../fetch/route-list.ts';
 import type { Machine } from './machine.ts';
 import type { Settings } from './schema.ts';
-import { formatUpstreams } from './upstream.ts';
+import { formatUpstreams, parseInherited } from './upstream.ts';
 
 /** An upstream list that nobody set for Stoa. */
 export interface Inherited {
@@ -42,7 +42,7 @@ export function inheritUpstream(machine: Machine, own: Own, warnings: string[]):
 /** A list that Stoa can't use was not written for it: it is no reason not to start. */
 function parse(source: string, text: string, warnings: string[]): readonly RouteEntry[] {
   try {
-    return parseRouteList(text).entries;
+    return parseInherited(text).entries;
   } catch (error) {
     if (!isStoaError(error, 'config')) throw error;
     warnings.push(`${source}: ${error.message}; it is not used`);

@@ -24,7 +24,7 @@ import {
 import { parseUpstreams } from './upstream.ts';
 
 /** What a setting is, said once. Its names follow from its place in `schema`, see `named`. */
-export interface Setting<T> {
+interface Setting<T> {
   readonly type: Type<T>;
   readonly default: T | Computed<T>;
   /** One line for docs/settings.md and the help. */
@@ -54,7 +54,7 @@ const longest = '24d';
  * Every setting of Stoa. `http.headerTimeoutMs` here is `http.header_timeout` in a TOML file, `STOA_HTTP_HEADER_TIMEOUT` in
  * the environment and `--http-header-timeout` as a flag: `Ms` and `Bytes` name the unit of the value, not the setting.
  */
-export const schema = {
+const schema = {
   port: setting(integer(0, 65_535), 3000, 'TCP port to listen on; 0 lets the system choose a free one.', {
     containers: ['PORT', 'SERVER_PORT'],
   }),

@@ -1,11 +1,22 @@
-import { StoaError } from '../errors.ts';
-import { parseRouteList, type RouteEntry } from '../fetch/route-list.ts';
+import { isStoaError, StoaError } from '../errors.ts';
+import { parseRouteList, type RouteEntry, type RouteList } from '../fetch/route-list.ts';
 
 /** The entries of a list of upstreams. Throws `config` also for entries that stand behind `direct` or `off` and would never be asked. */
 export function parseUpstreams(text: string): readonly RouteEntry[] {
-  const { entries, ignored } = parseRouteList(text);
+  const { entries, ignored } = parseInherited(text);
   if (ignored.length === 0) return entries;
   throw new StoaError('config', `nothing behind direct or off is ever asked: ${ignored.join(', ')}`);
+}
+
+/** The same for a list that was not written for Stoa, with what the go command passes over. */
+export function parseInherited(text: string): RouteList {
+  try {
+    return parseRouteList(text);
+  } catch (error) {
+    // An entry without an @ may be the first half of a password that holds a comma.
+    if (!isStoaError(error, 'config') || !text.includes('@') || error.message.includes('@')) throw error;
+    throw new StoaError('config', 'an entry is malformed; it is not shown, since the list holds a password');
+  }
 }
 
 /** The list in the syntax of GOPROXY; users and passwords are replaced by `***`. */
@@ -19,7 +30,10 @@ export function formatUpstreams(entries: readonly RouteEntry[]): string {
     .join('');
 }
 
-/** The text with everything hidden that may be the user and password of a URL in it; for what could not be parsed. */
+/** The text without what may be user and password in it: all up to the last @, but for the scheme at its beginning. */
 export function withoutUserinfo(text: string): string {
-  return text.replace(/(\w+:\/\/)?[^,|;\s"']*@/g, (_, scheme = '') => `${scheme}***@`);
+  const at = text.lastIndexOf('@');
+  if (at === -1) return text;
+  const scheme = /^"?\w+:\/\//.exec(text)?.[0] ?? '';
+  return `${scheme}***${text.slice(at)}`;
 }

@@ -103,7 +103,6 @@ function createTunnel(parts: { proxy: URL; direct: Agent; dial: Dialer; deadline
       path: host,
       headers: { host, ...proxyAuthorization(proxy) },
       headersTimeout: deadlines.connectMs,
-      servername: proxy.hostname,
     };
     direct.connect(request).then(
       ({ statusCode, socket }) => {

@@ -126,6 +126,11 @@ describe('no secret is ever printed', () => {
     ['in an upstream', (s) => ({ env: { STOA_UPSTREAM: `https://u:${s}@a.example.com,direct` } })],
     ['in an upstream that is refused', (s) => ({ env: { STOA_UPSTREAM: `http://u:${s}@a.example.com` } })],
     ['in an upstream without a scheme', (s) => ({ env: { STOA_UPSTREAM: `ftp://u:${s}@a,x` } })],
+    ['in an upstream, with a comma', (s) => ({ env: { STOA_UPSTREAM: `https://u:${s},x@a.example.com` } })],
+    [
+      'in an inherited GOPROXY, with a comma',
+      (s) => ({ env: { GOPROXY: `https://u:${s},x@a.example.com` } }),
+    ],
     ['in a route', (s) => ({ env: { STOA_ROUTES: `a.example.com=https://u:${s}@a.example.com` } })],
     [
       'in a route that is refused',

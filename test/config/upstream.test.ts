@@ -51,7 +51,9 @@ describe('a list of upstreams', () => {
 describe('what may be user and password', () => {
   test.each([
     ['https://ci:s3cret@example.com/go', 'https://***@example.com/go'],
-    ['https://a.example.com,ci:s3cret@b.example.com', 'https://a.example.com,***@b.example.com'],
+    ['https://a.example.com,ci:s3cret@b.example.com', 'https://***@b.example.com'], // rather too much than too little
+    ['https://ci:s3,cr et@example.com', 'https://***@example.com'],
+    ['ci:s3//cret@example.com', '***@example.com'],
     ['https://ci:s3/cret@example.com', 'https://***@example.com'], // a slash that should have been escaped
     ['https://ci:s3@cret@example.com', 'https://***@example.com'],
     ['https://example.com/go', 'https://example.com/go'],

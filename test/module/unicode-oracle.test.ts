@@ -57,22 +57,24 @@ describe.skipIf(requireTool('go') === undefined)('Go agrees about every characte
     expect(differences(isSpace, (character) => modulePath(`module a${character}`) === 'a')).toEqual([]);
   });
 
-  test('names that Go folds together are one to us, and where the tables are of one release no others', () => {
-    const ours = new Map<string, number>();
-    const goes = new Map<number, string>();
-    const apart: string[] = [];
+  test('names that Go folds together are one to us', () => {
+    const key = (point: number) => foldKey(String.fromCodePoint(point));
+    const apart = [...folds].filter(([point, least]) => key(point) !== key(least));
+    expect(apart).toEqual([]);
+  });
+
+  test('names that are one to us are so to Go, but for what only newer tables know', () => {
+    const isNewer = Number.parseFloat(process.versions.unicode ?? '') > Number.parseFloat(version);
+    const least = (point: number) => folds.get(point) ?? point;
     const together: string[] = [];
     for (let point = 0; point < flags.length; point++) {
       if (point >= 0xd800 && point <= 0xdfff) continue;
-      const key = foldKey(String.fromCodePoint(point));
-      const least = folds.get(point) ?? point;
-      if ((goes.get(least) ?? key) !== key) apart.push(point.toString(16));
-      if ((ours.get(key) ?? least) !== least) together.push(point.toString(16));
-      goes.set(least, key);
-      ours.set(key, least);
+      const key = foldKey(String.fromCodePoint(point)).codePointAt(0)!;
+      if (least(key) !== least(point)) together.push(point.toString(16));
     }
-    expect(apart).toEqual([]);
-    const sameTables = Number.parseFloat(version) === Number.parseFloat(process.versions.unicode ?? '');
-    expect(sameTables ? together : []).toEqual([]);
+    // Unicode 15.1 made pairs of three letters; the rest are letters that Go does not know.
+    const isOld = (point: string) => (flags[Number.parseInt(point, 16)]! & isAssigned) !== 0;
+    const expected = Number.parseFloat(version) < 15.1 ? ['1fd3', '1fe3', 'fb05'] : [];
+    expect(isNewer ? together.filter(isOld) : together).toEqual(isNewer ? expected : []);
   });
 });

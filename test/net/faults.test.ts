@@ -242,19 +242,23 @@ describe('an abort', () => {
     await until(() => origin.sockets.size).toBe(0);
   });
 
-  test('while a connection is awaited ends the wait at once', async () => {
-    const origin = await openSockets((socket) => socket.resume());
+  test('while a connection is awaited ends the wait at once, and nothing is sent later', async () => {
+    const answers: (() => void)[] = [];
+    const origin = await openOrigin((_, response) => answers.push(() => response.end('ok')));
     const { get } = openAsker({ connectionsPerHost: 1 });
-    const first = new AbortController();
-    const second = new AbortController();
-    const held = failure(get(origin.url, { signal: first.signal }));
-    const waiting = failure(get(origin.url, { signal: second.signal }));
-    await until(() => origin.sockets.size).toBe(1);
-    second.abort();
+    const request = new AbortController();
+    const held = get(new URL('/held', origin.url));
+    const waiting = failure(get(new URL('/waiting', origin.url), { signal: request.signal }));
+    const next = get(new URL('/next', origin.url));
+    await until(() => answers.length).toBe(1);
+    request.abort();
     expect(await waiting).toMatchObject({ kind: 'canceled' });
-    expect(origin.sockets.size).toBe(1);
-    first.abort();
-    await held;
+    answers[0]!();
+    expect(await text((await held).body)).toBe('ok');
+    await until(() => answers.length).toBe(2);
+    answers[1]!();
+    expect(await text((await next).body)).toBe('ok');
+    expect(origin.requests.map(({ url }) => url)).toEqual(['/held', '/next']);
   });
 
   test('during the body ends it', async () => {

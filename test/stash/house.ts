@@ -39,6 +39,8 @@ export interface HouseOptions {
   readonly wrap?: (store: BlobStore) => BlobStore;
 }
 
+const log = createLog({ level: 'error', format: 'json', service: 'test' });
+
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const root = await mkdtemp(join(tmpdir(), 'stash-'));
   const upstream = await startUpstream({ modules: options.modules ?? [] });
@@ -47,8 +49,11 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const store = options.wrap?.(disk) ?? disk;
   const temps = await openTempFolder({ folder: join(root, '.tmp') });
   const verifier = createVerifier({ threads: 1 });
-  const client = createHttpClient({ userAgent: 'Stoa/test', namedHosts: [new URL(upstream.url).host] });
-  const log = createLog({ level: 'error', format: 'json', service: 'test' });
+  const client = createHttpClient({
+    userAgent: 'Stoa/test',
+    namedHosts: [new URL(upstream.url).host],
+    wait: async () => undefined,
+  });
   const events: string[] = [];
   const metrics: Metrics = { ...createMetrics({ version: 'test' }), event: (name) => void events.push(name) };
   const lane = { running: 32, queued: 100, waitMs: 10_000 };

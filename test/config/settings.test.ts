@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest';
+import { isComputed, named } from '../../src/config/schema.ts';
+import { load, problemsOf, type Said } from './machine.ts';
+
+/** Something else than the default, for every setting, as a variable has it. */
+const others: Readonly<Record<string, string>> = {
+  port: '4000',
+  host: '127.0.0.1',
+  socket: '/run/stoa.sock',
+  mode: 'Standalone', // there is no other yet
+  data: '/srv/stoa',
+  upstream: 'https://a.example.com|direct',
+  routes: 'git.example.com/*=https://b.example.com',
+  private: 'git.example.com/*',
+  no_sumdb: 'open.example.com',
+  credentials: '[[credentials]]\nhost = "git.example.com"\ntoken = "s3cret"',
+  workers: '7',
+  drain_timeout: '5s',
+  drain_delay: '2s',
+  'http.path_prefix': '/go',
+  'http.home_template_file': '/file',
+  'http.robots_file': '/file',
+  'http.header_timeout': '1s',
+  'http.idle_timeout': '2s',
+  'http.trusted_proxies': '10.0.0.0/8,unix',
+  'http.max_connections': '9',
+  'http.max_url': '1KiB',
+  'tls.cert_file': '/file',
+  'tls.key_file': '/file',
+  'storage.type': 'memory',
+  'storage.max_memory': '2MiB',
+  'net.netrc_file': '/file',
+  'net.private_hosts': 'git.example.com:8443',
+  'net.ca_file': '/file',
+  'net.http_proxy': 'http://proxy.example.com:3128',
+  'net.https_proxy': 'proxy.example.com:3128',
+  'net.no_proxy': 'example.com',
+  'net.connect_timeout': '1s',
+  'net.first_byte_timeout': '2s',
+  'net.stall_timeout': '3s',
+  'net.total_timeout': '4s',
+  'net.retries': '0',
+  'net.connections_per_host': '5',
+  'fetch.zips_per_host': '1',
+  'fetch.files_per_host': '2',
+  'fetch.queue_length': '3',
+  'fetch.queue_wait': '4s',
+  'fetch.timeout': '5s',
+  'fetch.question_timeout': '6s',
+  'fetch.max_zip': '1MiB',
+  'fetch.max_mod': '1MB',
+  'cache.memory': '1GiB',
+  'cache.memory_file': '1MiB',
+  'fresh.answer': '0',
+  'fresh.absence': '1s',
+  'fresh.revalidate': '2s',
+  'fresh.patience': '3s',
+  'log.level': 'DEBUG',
+  'log.format': 'plain',
+  'log.service': 'proxy',
+  'metrics.enabled': 'false',
+};
+
+const files = { '/file': 'text' };
+
+/** A setting's value, as the type writes it. */
+function shown(name: string, said: Said): string {
+  const { settings } = load(said);
+  const { keys, setting } = named.find((item) => item.name === name)!;
+  return setting.type.format(
+    keys.reduce<unknown>((part, key) => (part as Record<string, unknown>)[key], settings),
+  );
+}
+
+/** Settings that can't be without the one that is tested. */
+function companions(name: string): Record<string, string> {
+  if (name === 'tls.cert_file') return { STOA_TLS_KEY_FILE: '/file' };
+  if (name === 'tls.key_file') return { STOA_TLS_CERT_FILE: '/file' };
+  return name === 'storage.max_memory' ? { STOA_STORAGE_TYPE: 'memory' } : {};
+}
+
+describe('every setting', () => {
+  test('is in the table of this test', () => {
+    expect(Object.keys(others)).toEqual(named.map(({ name }) => name));
+  });
+
+  test('has names of its own in all three spellings', () => {
+    const suffixed = (names: string[], suffix: string) => [
+      ...names,
+      ...names.map((name) => `${name}${suffix}`),
+    ];
+    const secrets = named.filter(({ setting }) => setting.secret);
+    for (const spelling of ['name', 'variable', 'flag'] as const) {
+      const names = named.map((item) => item[spelling]);
+      expect(new Set(names).size).toBe(names.length);
+      if (spelling === 'flag') continue;
+      const withFiles = [
+        ...names,
+        ...suffixed(
+          secrets.map((item) => item[spelling]),
+          spelling === 'name' ? '_file' : '_FILE',
+        ),
+      ];
+      expect(new Set(withFiles).size).toBe(names.length + secrets.length);
+    }
+  });
+
+  test.each(named.map(({ name }) => name))('%s is read from its variable', (name) => {
+    const { variable } = named.find((item) => item.name === name)!;
+    const said = { env: { ...companions(name), [variable]: others[name]! }, files };
+    expect(load(said).sources.get(name)).toBe(variable);
+    if (name !== 'mode') expect(shown(name, said)).not.toBe(shown(name, {}));
+  });
+
+  test.each(named.map(({ name }) => name))('%s is read from its flag', (name) => {
+    const { flag, setting } = named.find((item) => item.name === name)!;
+    const value = setting.secret ? '/secret' : others[name]!;
+    const said = {
+      env: companions(name),
+      args: [`${flag}=${value}`],
+      files: { ...files, '/secret': others[name]! },
+    };
+    expect(load(said).sources.get(name)).toBe(flag);
+  });
+
+  test.each(named.map(({ name }) => name))('%s is read from the file', (name) => {
+    const [key = '', group] = name.split('.').reverse();
+    const assignment = name === 'credentials' ? others[name]! : `${key} = ${JSON.stringify(others[name])}`;
+    const text = group === undefined ? assignment : `[${group}]\n${assignment}`;
+    const said = { env: companions(name), files: { ...files, 'stoa.toml': text } };
+    expect(load(said).sources.get(name)).toBe('stoa.toml');
+  });
+
+  test.each(named.filter(({ setting }) => !isComputed(setting.default)).map(({ name }) => name))(
+    '%s has a default that is accepted',
+    (name) => {
+      const { setting } = named.find((item) => item.name === name)!;
+      if (setting.secret) return expect(setting.default).toEqual([]);
+      const text = setting.type.format(setting.default);
+      const schema = setting.type.schema(() => '');
+      expect(schema.parse(text)).toEqual(setting.default);
+    },
+  );
+
+  test.each(named.map(({ keys, name }) => [name, keys.at(-1)!]))(
+    '%s has its unit in its key, and not in its name',
+    (name, key) => {
+      const { accepts } = named.find((item) => item.name === name)!.setting.type;
+      expect(key.endsWith('Ms')).toBe(accepts.startsWith('a duration'));
+      expect(key.endsWith('Bytes')).toBe(accepts.startsWith('a size'));
+      expect(name).not.toMatch(/_(ms|bytes)$/);
+    },
+  );
+});
