@@ -24,6 +24,8 @@ export interface Bench {
   readonly quick: boolean;
   /** Takes the real modules of the environment's GOPROXY for `go mod download`. */
   readonly real: boolean;
+  /** Does the work of one server in a row; where that fails the row lacks the server's figures, the report says why, and the run goes on. */
+  attempt(row: string, server: string, work: () => Promise<void>): Promise<void>;
   /** True where the row is among those asked for. */
   wanted(row: string): boolean;
   say(text: string): void;

@@ -40,7 +40,7 @@ export const units: Readonly<Record<string, Unit>> = {
   modules: { text: 'modules', digits: 0 },
   started: { text: 'healthz, ms', digits: 0 },
   answered: { text: 'a stored .info, ms', digits: 0 },
-  failed: { text: 'failed downloads', digits: 0 },
+  failed: { text: 'answers that failed', digits: 0 },
 };
 
 export function createFigures(): Figures {

@@ -104,9 +104,8 @@ export function judge(figures: Figures): readonly Verdict[] {
   });
 }
 
-const names: Readonly<Record<string, string>> = { cpu: 'CPU per request', perSecond: 'requests/s' };
-
 function ratio(row: string, name: string, other: string, bound: number): Measure {
+  const names: Readonly<Record<string, string>> = { cpu: 'CPU per request', perSecond: 'requests/s' };
   return {
     row,
     text: `${names[name] ?? name} ÷ ${other}’s`,

@@ -18,7 +18,7 @@ import { openServer } from './http/server.ts';
 import type { ServerSettings } from './http/settings.ts';
 import type { HttpClient } from './net/client.ts';
 import { type Credential, netrcCredentials } from './net/credentials.ts';
-import { createHttpClient } from './net/http.ts';
+import { clientLater } from './net/later.ts';
 import { parseNetrc } from './net/netrc.ts';
 import type { Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
@@ -47,7 +47,7 @@ export async function startServer({ settings }: Loaded, log: Log): Promise<Runni
   const { store: backend, scratch } = await openStorage(settings, pool);
   const writes = watchWrites(checked(backend));
   const { store } = writes;
-  const client = await openClient(settings, version);
+  const client = clientLater(() => openClient(settings, version));
   const gate = createGate(laneLimits(settings));
   const verifier = createVerifier({ threads: settings.workers });
   const census = createCensus(store);
@@ -93,6 +93,13 @@ export async function startServer({ settings }: Loaded, log: Log): Promise<Runni
   census.count(life.signal).catch((error: unknown) => {
     if (!life.signal.aborted) log.warn('the stored modules could not be counted', { reason: String(error) });
   });
+  try {
+    await client.ready();
+  } catch (error) {
+    life.abort(error);
+    await server.drain();
+    throw error;
+  }
   log.info(`listening on ${server.url}`, { data: settings.data, upstream: sourceNames(settings.upstream) });
 
   const closed = Promise.withResolvers<void>();
@@ -134,6 +141,7 @@ async function openClient(
 ): Promise<HttpClient> {
   const entries = [...upstream, ...routes.flatMap((route) => route.entries)];
   const netrc = net.netrcFile === undefined ? [] : parseNetrc(await readFile(net.netrcFile, 'utf8'));
+  const { createHttpClient } = await import('./net/http.ts');
   return createHttpClient({
     userAgent: `Stoa/${version}`,
     namedHosts: [...hostsOf(entries), ...net.privateHosts, ...credentials.map(({ host }) => host)],

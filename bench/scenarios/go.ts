@@ -28,12 +28,12 @@ export async function runGo(bench: Bench): Promise<void> {
     source,
     async (servers) => {
       const places = [...servers, { name: 'line', url: source }];
-      for (const { name, url } of places) {
-        bench.say(`go: ${name}, cold`);
-        const { seconds, modules } = await download(bench, url, goMod);
-        bench.figures.set('go', name, 'modules', modules);
-        if (name !== 'nginx') bench.figures.set('go', name, 'cold', seconds);
-      }
+      for (const { name, url } of places)
+        await bench.attempt('go', name, async () => {
+          const { seconds, modules } = await download(bench, url, goMod);
+          bench.figures.set('go', name, 'modules', modules);
+          if (name !== 'nginx') bench.figures.set('go', name, 'cold', seconds);
+        });
       const warm = new Map(servers.map(({ name }) => [name, [] as number[]]));
       for (let round = 0; round < (bench.quick ? 1 : 7); round++) {
         bench.say(`go: warm, round ${round + 1}`);

@@ -31,17 +31,14 @@ export async function runHot(bench: Bench): Promise<void> {
         successes(`${name}, filling`, await bench.get(files));
       }
       for (const [row, path] of Object.entries(hotRows).filter(([name]) => bench.wanted(name))) {
-        for (const server of servers) {
-          bench.say(`${row}: ${server.name}`);
-          const { perSecond, p50, p99, cpu, rss } = await measureLoad(
-            bench.processes,
-            server,
-            path,
-            bench.seconds,
-          );
-          for (const [name, value] of Object.entries({ perSecond, p50, p99, cpu, rss: rss / 1e6 }))
-            bench.figures.set(row, server.name, name, value);
-        }
+        for (const server of servers)
+          await bench.attempt(row, server.name, async () => {
+            const cost = await measureLoad(bench.processes, server, path, bench.seconds);
+            const { perSecond, p50, p99, cpu, rss, failures } = cost;
+            for (const [name, value] of Object.entries({ perSecond, p50, p99, cpu, rss: rss / 1e6 }))
+              bench.figures.set(row, server.name, name, value);
+            if (failures > 0) bench.figures.set(row, server.name, 'failed', failures);
+          });
       }
     },
     bench.kinds,

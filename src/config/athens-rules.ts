@@ -88,18 +88,23 @@ export function readGoVariables({ text, source }: Given): Told {
 
   const entries: Entry[] = [];
   const refused: string[] = [];
+  const idle: string[] = [];
   for (const [variable, value] of variables) {
     const name = goVariables.get(variable);
-    if (value === '') continue;
+    if (value === '' || variable === 'GOPRIVATE' || variable === 'GONOPROXY') continue;
     if (name !== undefined) entries.push({ name, raw: value, source: `${source} (${variable})` });
-    else if (!isHarmless(variable, value)) refused.push(variable);
+    else if (isHarmless(variable, value)) idle.push(variable);
+    else refused.push(variable);
   }
-  const hidden = [variables.get('GOPRIVATE'), variables.get('GONOPROXY')].filter((value) => value).join(',');
-  if (hidden !== '') entries.push({ name: 'private', raw: hidden, source });
+  const privates = [variables.get('GOPRIVATE'), variables.get('GONOPROXY')]
+    .filter((value) => value)
+    .join(',');
+  if (privates !== '') entries.push({ name: 'private', raw: privates, source });
   const isDirect = variables.get('GOPROXY')?.startsWith('direct') ?? false;
 
   return {
     entries,
+    ...(idle.length > 0 && { idle: `${idle.join(', ')} in it: Stoa downloads without the go command` }),
     ...(refused.length > 0 && { problem: notAvailable(source, `what ${refused.join(', ')} asks for`) }),
     ...(isDirect && {
       warning: `${source}: GOPROXY=direct asks for reading repositories directly, which is not available in this version of Stoa: nothing new can be fetched until STOA_UPSTREAM names an upstream`,

@@ -21,6 +21,11 @@ export interface Outgoing {
   off(event: 'finish' | 'close', listener: () => void): unknown;
   destroy(): unknown;
   readonly destroyed: boolean;
+  readonly headersSent: boolean;
+  /** HTTP/1 only: whether the connection is kept after this response. */
+  readonly shouldKeepAlive?: boolean;
+  /** HTTP/1 only: the finished head, where `writeHead` leaves it until the first bytes of the body go out (see quick.ts). */
+  _header?: string;
   /** HTTP/2 only. */
   readonly stream?: { close(code: number): void };
 }

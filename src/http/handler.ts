@@ -9,9 +9,8 @@ import { answerFailure, answerGoproxy } from '../protocol/goproxy.ts';
 import type { Modules, Ready } from '../stash/modules.ts';
 import { createAsk, type RequestAsk } from './ask.ts';
 import type { AskerOf } from './client-address.ts';
-import type { Compression } from './compression.ts';
 import { header, type Incoming, type Outgoing, reset } from './exchange.ts';
-import { respond } from './respond.ts';
+import type { Respond } from './respond.ts';
 import type { PageName, Route } from './routes.ts';
 import type { Sent } from './stream.ts';
 
@@ -33,7 +32,7 @@ export interface HandlerOptions {
   readonly page: (page: PageName, incoming: Incoming) => Ready<Answer>;
   readonly askerOf: AskerOf;
   readonly loop: LoopCheck;
-  readonly compression: Compression;
+  readonly respond: Respond;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly traceIds: TraceIds;
@@ -56,8 +55,7 @@ interface Exchange {
  * a promise, a closure or an AbortController, since that is most of what a hit would cost beside node:http itself.
  */
 export function createHandler(options: HandlerOptions): Handler {
-  const { modules, caching, routeOf, page, askerOf, loop, compression, log, metrics, traceIds, clock } =
-    options;
+  const { modules, caching, routeOf, page, askerOf, loop, respond, log, metrics, traceIds, clock } = options;
 
   function answer(exchange: Exchange): Ready<Answer> {
     const { incoming, route, ask } = exchange;
@@ -104,7 +102,7 @@ export function createHandler(options: HandlerOptions): Handler {
       outgoing.destroy();
       finish(exchange, ready, { status: ready.status, bytes: 0 });
     } else {
-      await sendLater(exchange, ready, respond(incoming, outgoing, ready, compression));
+      await sendLater(exchange, ready, respond(incoming, outgoing, ready));
     }
   }
 
@@ -120,7 +118,7 @@ export function createHandler(options: HandlerOptions): Handler {
         return;
       }
       const failure = failed(exchange, thrown);
-      finish(exchange, failure, await respond(incoming, outgoing, failure, compression));
+      finish(exchange, failure, await respond(incoming, outgoing, failure));
     }
   }
 
@@ -183,7 +181,7 @@ export function createHandler(options: HandlerOptions): Handler {
       if (ready instanceof Promise) {
         later = answerLater(exchange, ready);
       } else {
-        const sent = respond(incoming, outgoing, ready, compression);
+        const sent = respond(incoming, outgoing, ready);
         if (!(sent instanceof Promise)) {
           finish(exchange, ready, sent);
           return undefined;

@@ -16,7 +16,9 @@ import { drainServer } from './drain.ts';
 import { createHandler } from './handler.ts';
 import { listen } from './listen.ts';
 import { createPages } from './pages.ts';
+import { createQuickWriter } from './quick.ts';
 import { refuse } from './refuse.ts';
+import { createRespond } from './respond.ts';
 import { createRoutes } from './routes.ts';
 import { createRunning } from './running.ts';
 import type { ServerLimits, ServerOptions } from './settings.ts';
@@ -54,7 +56,7 @@ export async function openServer(options: ServerOptions): Promise<RunningServer>
       isDraining: () => phase !== 'open',
     }),
     askerOf: createAskerOf(settings.trustedProxies),
-    compression: createCompression(),
+    respond: createRespond({ compression: createCompression(), quick: createQuickWriter() }),
   });
 
   const onRequest = (incoming: AnyRequest, outgoing: AnyResponse) => {

@@ -26,7 +26,7 @@ export async function sendOpened(
   outgoing: Outgoing,
   opened: Opened,
   head: Head,
-  range: ByteRange | undefined,
+  range?: ByteRange,
 ): Promise<Sent> {
   const left = new AbortController();
   const leave = () => left.abort(new StoaError('canceled', 'the client left'));

@@ -20,12 +20,12 @@ export interface ModFile {
 }
 
 /** The path is not checked beyond its major version; the version is canonical. */
-export interface Requirement extends ModuleVersion {
+interface Requirement extends ModuleVersion {
   readonly indirect: boolean;
 }
 
 /** An empty `old.version` means all versions, an empty `new.version` that `new.path` is a folder. */
-export interface Replacement {
+interface Replacement {
   readonly old: ModuleVersion;
   readonly new: ModuleVersion;
 }

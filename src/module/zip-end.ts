@@ -44,9 +44,10 @@ export function readUint64(view: DataView, at: number): number {
 /** The bytes of a directory entry without its name, extra fields and comment. */
 export const directoryHeaderLength = 46;
 
-/** The largest values of the old format's fields: the true one stands in a zip64 record, where there is one. */
-export const max16 = 0xffff;
+/** The largest value of a field of 32 bits: the true one stands in a zip64 record, where there is one. */
 export const max32 = 0xffffffff;
+
+const max16 = 0xffff;
 
 type ReadAt = (offset: number, length: number) => Uint8Array;
 

@@ -25,6 +25,8 @@ export interface HttpClientOptions {
   readonly proxy?: ProxySettings;
   /** PEM texts of certificate authorities to trust beside those of Node and of the system. */
   readonly extraCa?: readonly string[];
+  /** Further tries of one `get`, over all of its redirects. Default 2. */
+  readonly retries?: number;
   /** Default 64. */
   readonly connectionsPerHost?: number;
   /** Default: connect 10 s, first byte 60 s, idle 60 s, total 30 min. */
@@ -39,7 +41,14 @@ export interface HttpClientOptions {
 
 /** Makes a client. Throws `config` for a named host, credential, proxy or certificate that can't be one. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { userAgent, namedHosts = [], now = Date.now, random = Math.random, wait = pause } = options;
+  const {
+    userAgent,
+    namedHosts = [],
+    retries = 2,
+    now = Date.now,
+    random = Math.random,
+    wait = pause,
+  } = options;
   const deadlines: Deadlines = { ...defaultDeadlines, ...options.deadlines };
   const credentialFor = createCredentials(options.credentials ?? []);
   const proxies = createProxyChoice(options.proxy ?? {});
@@ -79,7 +88,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   }
 
   async function follow(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
-    const budget = { retries: maxTries - 1 };
+    const budget = { retries };
     let hop = firstHop(url, request.headers ?? {});
     for (let redirects = 0; ; redirects++) {
       const answer = await ask(hop, request, signal, budget);
@@ -97,7 +106,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   async function ask(hop: Hop, request: HttpRequest, signal: AbortSignal, budget: Budget): Promise<Answer> {
     const headers = headersFor(hop, request);
     for (; ; budget.retries--) {
-      const tried = maxTries - budget.retries;
+      const tried = retries + 1 - budget.retries;
       let waitMs: number | undefined;
       try {
         const answer = await askOnce(hop.url, headers, request, signal);
@@ -159,7 +168,6 @@ const defaultDeadlines: Deadlines = {
   totalMs: 1_800_000,
 };
 
-const maxTries = 3;
 const maxRedirects = 10;
 /** Seconds; who is told to wait longer gives up instead. */
 const maxRetryAfter = 30;

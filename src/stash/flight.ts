@@ -4,7 +4,7 @@ import { StoaError } from '../errors.ts';
  * One piece of work shared by all who need it. It belongs to nobody who waits: it ends with its own result, by
  * its deadline, when the server ends, or when the last who waited has left.
  */
-export interface Flight<S, R> {
+interface Flight<S, R> {
   /** What those who wait may look at while the work runs. */
   readonly state: S;
   /** The result. It is never an unhandled rejection. */

@@ -27,7 +27,7 @@ export interface Known {
 }
 
 /** What a source answered; `incomplete` says why it may lack something. */
-export interface SourceAnswer {
+interface SourceAnswer {
   readonly source: string;
   readonly text: string;
   readonly incomplete?: string;

@@ -19,9 +19,6 @@ export async function* abortable<T>(
       }
       yield step.value;
     }
-  } catch (error) {
-    ended = !signal?.aborted;
-    throw error;
   } finally {
     if (!ended) {
       const end = Promise.resolve(iterator.return?.());

@@ -2,6 +2,7 @@ import { StoaError } from '../errors.ts';
 import { abortable } from './abortable.ts';
 import { isFileBody } from './body.ts';
 import { checkKey, checkPrefix, isKey } from './key.ts';
+import { cutRange } from './range.ts';
 import type { Blob, BlobInfo, BlobStore, Body, GetOptions } from './store.ts';
 
 /**
@@ -108,8 +109,9 @@ function watch(body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined)
   return { body: chunks(), failure: () => failure };
 }
 
-function checkedBlob(key: string, blob: Blob, { start = 0, end = blob.size, signal }: GetOptions): Blob {
+function checkedBlob(key: string, blob: Blob, options: GetOptions): Blob {
   const { size, identity, length, file } = blob;
+  const { signal } = options;
   let begun = false;
   let closed = false;
 
@@ -145,11 +147,9 @@ function checkedBlob(key: string, blob: Blob, { start = 0, end = blob.size, sign
   }
 
   checkInfo(key, blob);
-  if (length !== Math.max(0, Math.min(end, size) - Math.min(start, size)))
-    throw new StoaError(
-      'storage',
-      `${key}: cannot be read: ${length} bytes of ${size} offered for ${start} to ${end}`,
-    );
+  const { start, end } = cutRange(size, options);
+  if (length !== end - start)
+    throw new StoaError('storage', `${key}: cannot be read: ${length} bytes offered for ${start} to ${end}`);
   const local = file === undefined ? {} : { file };
   return { size, identity, length, ...local, read, close, [Symbol.asyncDispose]: close };
 }

@@ -129,6 +129,5 @@ function openBlob(
     return closing;
   }
 
-  const length = Math.max(0, end - start);
-  return { ...info, file: `${root}/${key}`, length, read, close, [Symbol.asyncDispose]: close };
+  return { ...info, file: `${root}/${key}`, length: end - start, read, close, [Symbol.asyncDispose]: close };
 }

@@ -107,7 +107,7 @@ function openBlob({ bytes, size, identity }: Stored, options: GetOptions): Blob 
       yield bytes.subarray(position, Math.min(position + chunkBytes, end));
   }
   async function close(): Promise<void> {}
-  return { size, identity, length: Math.max(0, end - start), read, close, [Symbol.asyncDispose]: close };
+  return { size, identity, length: end - start, read, close, [Symbol.asyncDispose]: close };
 }
 
 const chunkBytes = 1024 * 1024;

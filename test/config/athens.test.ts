@@ -264,7 +264,10 @@ describe('an Athens setting that Stoa has', () => {
     const env = {
       ATHENS_GO_BINARY_ENV_VARS: 'GOPROXY=https://a.example.com|direct;GOSUMDB=off;GONOSUMDB=*;GOFLAGS=-x',
     };
-    const { settings, sources, warnings } = load({ env });
+    const { settings, sources, warnings, notes } = load({ env });
+    expect(notes).toEqual([
+      'without effect: ATHENS_GO_BINARY_ENV_VARS: GOSUMDB, GONOSUMDB, GOFLAGS in it: Stoa downloads without the go command',
+    ]);
     expect(formatUpstreams(settings.upstream)).toBe('https://a.example.com|direct');
     expect(sources.get('upstream')).toBe('ATHENS_GO_BINARY_ENV_VARS (GOPROXY)');
     expect(warnings).toEqual([]);

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { isComputed, named } from '../../src/config/schema.ts';
 import { load, problemsOf, type Said } from './machine.ts';
 
 const files = { '/file': 'text' };

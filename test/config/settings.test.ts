@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isComputed, named } from '../../src/config/schema.ts';
-import { load, problemsOf, type Said } from './machine.ts';
+import { load, type Said } from './machine.ts';
 
 /** Something else than the default, for every setting, as a variable has it. */
 const others: Readonly<Record<string, string>> = {

@@ -190,6 +190,15 @@ export function storeSuite(name: string, open: () => Promise<StoreUnderTest>, op
         expect((await read(store, key))!.equals(one)).toBe(true);
       });
 
+      test('the name of a folder is free when nothing lies below it any more', async () => {
+        await store.put('example.com/d/e/f', one);
+        await store.put('example.com/d/g', one);
+        await store.delete('example.com/d/e/f');
+        await store.delete('example.com/d/g');
+        expect(await store.put('example.com/d', two, { ifAbsent: true })).toBe(true);
+        expect((await read(store, 'example.com/d'))!.equals(two)).toBe(true);
+      });
+
       test('a key below another, or above, is refused or kept, and harms neither', async () => {
         await store.put('example.com/a', one);
         await store.put('example.com/d/e', one);

@@ -76,7 +76,7 @@ describe('the hashing of a zip', () => {
     ['content that fails its checksum', (zip: Buffer) => zip.writeUInt8(zip[60]! ^ 1, 60)],
     [
       'a directory that declares another size',
-      (zip: Buffer) => zip.writeUInt32LE(7, zip.lastIndexOf('PK\x01\x02', undefined, 'latin1') + 24),
+      (zip: Buffer) => zip.writeUInt32LE(7, zip.lastIndexOf(Buffer.from('PK\x01\x02')) + 24),
     ],
   ])('refuses %s', async (_, break_) => {
     const { zip } = await moduleFixture(m, {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { StoaError } from '../../src/errors.ts';
 import { checked } from '../../src/storage/checked.ts';
@@ -106,6 +107,7 @@ describe('checked: a backend that fails', () => {
         yield pattern(10);
         yield pattern(10);
       } finally {
+        await setImmediate();
         ended = true;
       }
     }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createPoolGate } from '../../src/storage/pool-gate.ts';
@@ -73,11 +73,17 @@ describe('what a put to disk makes durable', () => {
     expect(synced(calls)).toEqual(['', '/example.com', '/example.com/m', '/example.com/m/@v']);
   });
 
-  test('is a folder that was removed and made again', async () => {
+  test.for([
+    ['by us', 'by us'],
+    ['by us', 'by another process'],
+    ['by another process', 'by us'],
+  ] as const)('is a folder that was removed %s and made again %s', async ([removed, made]) => {
     const { files, calls } = watchFiles();
     const store = await openChecked({ root, files });
     await store.put('example.com/m/@v/v1.0.0.mod', pattern(10));
-    await store.delete('example.com/m/@v/v1.0.0.mod');
+    if (removed === 'by us') await store.delete('example.com/m/@v/v1.0.0.mod');
+    else await rm(join(root, 'example.com'), { recursive: true });
+    if (made !== 'by us') await mkdir(join(root, 'example.com/m/@v'), { recursive: true });
     calls.length = 0;
     await store.put('example.com/m/@v/v1.0.0.mod', pattern(10));
     expect(synced(calls)).toEqual(['', '/example.com', '/example.com/m', '/example.com/m/@v']);

@@ -157,6 +157,18 @@ describe('a disk that fails', () => {
   });
 });
 
+test('a disk that goes in the middle of a put is not made anew', async () => {
+  const { files } = watchFiles(async ({ operation, path }) => {
+    if (operation === 'link' && path.endsWith(key)) await rename(root, `${root}-away`);
+    return undefined;
+  });
+  const store = await openChecked({ root, files });
+  await expect(store.put(key, one, { ifAbsent: true })).rejects.toMatchObject({
+    message: `${root}: not there any more; is its disk mounted?`,
+  });
+  expect(await readdir(folder.path)).toEqual(['store-away']);
+});
+
 describe('what is no blob in a store', () => {
   async function put(store: BlobStore): Promise<void> {
     await store.put('a/blob', one);

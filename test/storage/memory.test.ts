@@ -56,7 +56,12 @@ test('what is being put counts as long as it is being put', async () => {
   await expect(store.put('b', pattern(300))).rejects.toMatchObject({ kind: 'storage' });
   resume();
   await put;
-  // A refused or failed put gives its room back.
+  // A put that fails, or is refused, gives its room back.
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield pattern(50);
+    throw new Error('connection reset');
+  }
+  await expect(store.put('b', broken())).rejects.toThrow('connection reset');
   await expect(store.put('a', pattern(50), { ifAbsent: true })).resolves.toBe(false);
   await expect(store.put('a/b', pattern(50))).rejects.toMatchObject({ kind: 'storage' });
   expect(await store.put('b', pattern(100))).toBe(true);

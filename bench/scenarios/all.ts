@@ -1,0 +1,26 @@
+import type { Bench } from '../bench.ts';
+import { besideRows, runBeside } from './beside.ts';
+import { runBig } from './big.ts';
+import { coldZipRows, runColdMod, runColdZips } from './cold.ts';
+import { crowdRows, runCrowds } from './crowd.ts';
+import { runGo } from './go.ts';
+import { hotRowNames, runHot } from './hot.ts';
+import { runStart } from './start.ts';
+
+/** What can be measured, and the rows of the table it fills. */
+export interface Scenario {
+  readonly rows: readonly string[];
+  readonly run: (bench: Bench) => Promise<void>;
+}
+
+/** All scenarios, in the order they run. */
+export const scenarios: readonly Scenario[] = [
+  { rows: hotRowNames, run: runHot },
+  { rows: ['cold-mod'], run: runColdMod },
+  { rows: coldZipRows, run: runColdZips },
+  { rows: crowdRows, run: runCrowds },
+  { rows: besideRows, run: runBeside },
+  { rows: ['big'], run: runBig },
+  { rows: ['go'], run: runGo },
+  { rows: ['start'], run: runStart },
+];
