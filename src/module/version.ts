@@ -100,7 +100,7 @@ function majorProblemAt(
       ? pathMajor.slice(0, -'-unstable'.length)
       : pathMajor;
   // Old go commands wrote such pseudo-versions for gopkg.in's .v1, and go.mod files still name them.
-  if (wanted === '.v2' && version.startsWith('v0.0.0-')) return undefined;
+  if (wanted === '.v1' && version.startsWith('v0.0.0-')) return undefined;
   const major = ends === undefined ? '' : version.slice(0, ends.major);
   if (wanted === '') {
     if (major === 'v0' || major === 'v1') return undefined;
