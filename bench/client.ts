@@ -16,6 +16,7 @@ export interface ClientResult {
   /** To the first byte of the body. */
   readonly firstByte: number;
   readonly total: number;
+  /** Of the body as it came, with the lengths of chunks where there were some. */
   readonly bytes: number;
   /** What was wrong: no answer, or a body that was cut. */
   readonly failure?: string;
@@ -60,7 +61,7 @@ function get(url: string, headers: Readonly<Record<string, string>>): Promise<Cl
         body = true;
         status = Number(head.slice(9, 12));
         const declared = /\r\ncontent-length: *(\d+)/i.exec(head.slice(0, end + 2));
-        length = declared === null ? undefined : Number(declared[1]);
+        length = status === 204 ? 0 : declared === null ? undefined : Number(declared[1]);
         part = chunk.subarray(end + 4 - before);
       }
       if (bytes === 0 && (part.length > 0 || length === 0)) firstByte = performance.now() - start;

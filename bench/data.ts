@@ -18,7 +18,7 @@ export type ZipSize = keyof typeof zipSizes;
 export const version = 'v1.9.0';
 
 /** The versions in a list. */
-export const versions: readonly string[] = Array.from({ length: 10 }, (_, minor) => `v1.${minor}.0`);
+const versions: readonly string[] = Array.from({ length: 10 }, (_, minor) => `v1.${minor}.0`);
 
 /** A module whose zip is about that large; the `id` tells it from others. */
 export function sizedModule(size: ZipSize, id: string): string {

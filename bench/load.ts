@@ -4,7 +4,7 @@ import type { ClientOrder, ClientResult } from './client.ts';
 import { cpuMicros, type Processes, residentBytes } from './processes.ts';
 
 /** What `wrk` saw. */
-export interface Load {
+interface Load {
   readonly requests: number;
   readonly perSecond: number;
   /** Milliseconds. */

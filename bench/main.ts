@@ -93,6 +93,8 @@ async function startLines(processes: Processes): Promise<Lines> {
 function report(options: BenchOptions, run: Run): void {
   process.stdout.write(`\n${figuresTable(run.figures)}\n\n${verdictsTable(run.verdicts)}\n\n`);
   for (const [name, why] of run.absent) process.stdout.write(`${name} was absent: ${why}\n`);
+  if (options.quick)
+    process.stdout.write('a quick run: its figures and verdicts only show that the benchmark works\n');
   for (const failure of run.failures) process.stdout.write(`failed: ${failure}\n`);
   const results = join(root, 'bench', 'results');
   mkdirSync(results, { recursive: true });

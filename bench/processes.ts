@@ -23,13 +23,13 @@ export interface Processes {
   killAll(): void;
 }
 
-export interface StartOptions {
+interface StartOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly log: string;
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Hands out the child, for a caller that wants to end it early. */

@@ -6,8 +6,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 const [target, delay, rate] = process.argv.slice(2).map(Number) as [number, number, number];
 const bytesPerMillisecond = rate / 8000;
 
-/** Bytes a connection may have on the line: what fits into its delay, and a little for reading ahead. */
-const window = Math.ceil(bytesPerMillisecond * delay) + 64 * 1024;
+/** Bytes a connection may have on the line: so many that it does not run dry while a busy machine lets its source wait. */
+const window = Math.ceil(bytesPerMillisecond * delay * 2) + 256 * 1024;
 
 interface Parcel {
   readonly due: number;
@@ -49,7 +49,7 @@ function forward(from: Socket, to: Socket, lane: typeof up): void {
       lane(part.length, () => {
         onLine -= part.length;
         const roomy = to.destroyed || to.write(part);
-        if (from.isPaused() && onLine < window / 2 && roomy) from.resume();
+        if (from.isPaused() && onLine < window * 0.75 && roomy) from.resume();
       });
     }
     if (onLine >= window) from.pause();

@@ -176,7 +176,7 @@ function openSources(
 }
 
 async function serverSettings(settings: Settings): Promise<ServerSettings> {
-  const { http, tls, host, port, socket } = settings;
+  const { http, tls, host, port, socket, metrics } = settings;
   const address = host === '' ? { port } : { host, port };
   return {
     listen: socket === undefined ? address : { socket },
@@ -194,6 +194,7 @@ async function serverSettings(settings: Settings): Promise<ServerSettings> {
       maxRequestsPerConnection: 256,
     },
     trustedProxies: http.trustedProxies,
+    showsMetrics: metrics.enabled,
     drain: { lingerMs: settings.drainDelayMs, timeoutMs: settings.drainTimeoutMs },
     home: {
       noSumPatterns: [...settings.private, ...settings.noSumdb].join(','),

@@ -38,6 +38,7 @@ export async function runHot(bench: Bench): Promise<void> {
             for (const [name, value] of Object.entries({ perSecond, p50, p99, cpu, rss: rss / 1e6 }))
               bench.figures.set(row, server.name, name, value);
             if (failures > 0) bench.figures.set(row, server.name, 'failed', failures);
+            if (failures > 0 && server.name === 'stoa') throw new Error(`${failures} answers failed`);
           });
       }
     },

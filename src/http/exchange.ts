@@ -21,11 +21,15 @@ export interface Outgoing {
   off(event: 'finish' | 'close', listener: () => void): unknown;
   destroy(): unknown;
   readonly destroyed: boolean;
-  readonly headersSent: boolean;
   /** HTTP/1 only: whether the connection is kept after this response. */
   readonly shouldKeepAlive?: boolean;
-  /** HTTP/1 only: the finished head, where `writeHead` leaves it until the first bytes of the body go out (see quick.ts). */
-  _header?: string;
+  /** Null while another response of the connection goes first. */
+  readonly socket: {
+    write(bytes: Uint8Array): unknown;
+    cork(): void;
+    uncork(): void;
+  } | null;
+  emit(event: 'finish'): unknown;
   /** HTTP/2 only. */
   readonly stream?: { close(code: number): void };
 }

@@ -22,13 +22,15 @@ export interface PagesOptions {
   readonly robots?: string;
   readonly health: () => Promise<Health>;
   readonly metrics: Metrics;
+  /** False: `/metrics` is no page of this server. */
+  readonly showsMetrics: boolean;
   /** True from the moment the server was told to stop. */
   readonly isDraining: () => boolean;
 }
 
 /** Answers for the pages beside the protocol. Failures are thrown as StoaErrors. */
 export function createPages(options: PagesOptions): (page: PageName, incoming: Incoming) => Ready<Answer> {
-  const { version, health, metrics, isDraining } = options;
+  const { version, health, metrics, showsMetrics, isDraining } = options;
   const robots = options.robots ?? 'User-agent: *\nDisallow: /\n';
   const home = createHome(options.home);
   const homeHeaders = options.home.template === undefined ? ownPageHeaders : [];
@@ -46,6 +48,7 @@ export function createPages(options: PagesOptions): (page: PageName, incoming: I
       case 'robots':
         return text(robots, plainText, 'public, max-age=3600');
       case 'metrics':
+        if (!showsMetrics) throw new StoaError('notFound', 'metrics are turned off here (metrics.enabled)');
         return metrics.render().then((rendered) => text(rendered.text, rendered.contentType));
     }
   };

@@ -29,6 +29,8 @@ export interface ServerSettings {
     readonly timeoutMs: number;
   };
   readonly home: Omit<HomeOptions, 'prefix'>;
+  /** False: `/metrics` is no page of this server. */
+  readonly showsMetrics: boolean;
   /** The text of /robots.txt where it is not to keep all robots out. */
   readonly robots?: string;
 }

@@ -29,7 +29,7 @@ export async function sendOpened(
   range?: ByteRange,
 ): Promise<Sent> {
   const left = new AbortController();
-  const leave = () => left.abort(new StoaError('canceled', 'the client left'));
+  const leave = () => left.abort(clientLeft());
   outgoing.once('close', leave);
   const length = range === undefined ? opened.size : range.end - range.start;
   let started = false;
@@ -39,7 +39,7 @@ export async function sendOpened(
       if (!started) outgoing.writeHead(head.status, head.headers);
       started = true;
       if (length !== undefined && bytes + chunk.length > length) throw wrongLength('more');
-      await write(outgoing, chunk, left.signal);
+      await write(outgoing, chunk, left);
       bytes += chunk.length;
     }
     if (length !== undefined && bytes < length) throw wrongLength('fewer');
@@ -58,23 +58,29 @@ export async function sendOpened(
 }
 
 /**
- * Fulfilled when the system has taken the chunk, whose memory belongs to the reader again then. A destroyed response
- * calls no callback, hence the signal.
+ * Fulfilled when the system has taken the chunk, whose memory belongs to the reader again then. A chunk that can't be
+ * written means that the client left; a destroyed response calls no callback, hence the signal.
  */
-function write(outgoing: Outgoing, chunk: Uint8Array, left: AbortSignal): Promise<void> {
+function write(outgoing: Outgoing, chunk: Uint8Array, left: AbortController): Promise<void> {
+  const { signal } = left;
   return new Promise((resolve, reject) => {
-    const leave = () => reject(left.reason);
-    if (left.aborted || outgoing.destroyed) {
+    const leave = () => reject(signal.reason);
+    if (outgoing.destroyed) left.abort(clientLeft());
+    if (signal.aborted) {
       leave();
       return;
     }
-    left.addEventListener('abort', leave, { once: true });
+    signal.addEventListener('abort', leave, { once: true });
     outgoing.write(chunk, (error) => {
-      left.removeEventListener('abort', leave);
-      if (error) reject(error);
-      else resolve();
+      if (error) left.abort(clientLeft(error));
+      signal.removeEventListener('abort', leave);
+      resolve();
     });
   });
+}
+
+function clientLeft(cause?: unknown): StoaError {
+  return new StoaError('canceled', 'the client left', { cause });
 }
 
 function wrongLength(than: 'more' | 'fewer'): StoaError {

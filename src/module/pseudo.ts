@@ -77,7 +77,7 @@ function scanPseudo(version: string): PseudoPlaces | undefined {
   const isAfterBase =
     version[stamp - 1] === '.' &&
     version[stamp - 2] === '0' &&
-    (stamp - 2 === patch + 1 || true);
+    (stamp - 2 === patch + 1 || version[stamp - 3] === '.');
   return isAfterBase ? { patch, stamp, end } : undefined;
 }
 

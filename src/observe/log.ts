@@ -31,7 +31,7 @@ export interface Log {
 }
 
 /** The fields of an error line: `error` is whatever was caught, the others are as in `LogFields`. */
-export type ErrorFields = Readonly<Record<string, unknown>> & Reserved & { readonly error?: unknown };
+type ErrorFields = Readonly<Record<string, unknown>> & Reserved & { readonly error?: unknown };
 
 /** What every line has already. */
 interface Reserved {

@@ -116,7 +116,7 @@ export const metricTable = {
 } as const satisfies Readonly<Record<string, MetricEntry>>;
 
 /** The name of a metric of ours. */
-export type MetricName = keyof typeof metricTable;
+type MetricName = keyof typeof metricTable;
 
 /** The metrics that are read when they are asked for: gauges without labels. */
 export type GaugeName = {

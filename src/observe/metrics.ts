@@ -1,4 +1,3 @@
-import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import { createHistogram, type Histogram } from './histogram.ts';
 import { type GaugeName, metricTable } from './metric-table.ts';
 
@@ -18,63 +17,57 @@ export interface Metrics {
   event(name: string): void;
   /** A gauge of the table, which is read when metrics are rendered. Throws where it was given before. */
   gauge(name: GaugeName, read: () => number): void;
-  /** The Prometheus text format. */
+  /** The Prometheus text format. Process and runtime are watched from the first time on. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
-/** The metrics of a process, in a registry of their own. A label takes a bounded number of values; further ones become `other`. */
-export function createMetrics({ version }: { readonly version: string }): Metrics {
-  const registry = new Registry();
-  const kinds = createSlots(32, () => ({
-    statuses: new Float64Array(600),
-    hit: 0,
-    miss: 0,
-    stale: 0,
-    bytes: 0,
-    seconds: createHistogram(metricTable.stoa_request_duration_seconds.buckets),
-  }));
-  const hosts = createSlots(64, () => ({
-    ok: 0,
-    absent: 0,
-    failed: 0,
-    bytes: 0,
-    seconds: createHistogram(metricTable.stoa_upstream_duration_seconds.buckets),
-  }));
-  const events = createSlots(64, () => ({ count: 0 }));
+/** The numbers behind the metrics, as they stand now. */
+export interface Recorded {
+  readonly version: string;
+  readonly kinds: Slots<KindSlot>;
+  readonly hosts: Slots<HostSlot>;
+  readonly events: Slots<{ count: number }>;
+  readonly gauges: ReadonlyMap<GaugeName, () => number>;
+}
 
-  collectDefaultMetrics({ register: registry });
-  counter(registry, 'stoa_requests_total', (add) => {
-    for (const [kind, { statuses }] of kinds.entries())
-      statuses.forEach((count, status) => {
-        if (count > 0) add({ kind, status: status === 0 ? 'other' : String(status) }, count);
-      });
-  });
-  counter(registry, 'stoa_lookups_total', (add) => {
-    for (const [kind, slot] of kinds.entries())
-      for (const outcome of ['hit', 'miss', 'stale'] as const)
-        if (slot[outcome] > 0) add({ kind, outcome }, slot[outcome]);
-  });
-  counter(registry, 'stoa_response_bytes_total', (add) => {
-    for (const [kind, { bytes }] of kinds.entries()) add({ kind }, bytes);
-  });
-  counter(registry, 'stoa_upstream_requests_total', (add) => {
-    for (const [host, slot] of hosts.entries())
-      for (const result of ['ok', 'absent', 'failed'] as const) add({ host, result }, slot[result]);
-  });
-  counter(registry, 'stoa_upstream_bytes_total', (add) => {
-    for (const [host, { bytes }] of hosts.entries()) add({ host }, bytes);
-  });
-  counter(registry, 'stoa_events_total', (add) => {
-    for (const [event, { count }] of events.entries()) add({ event }, count);
-  });
-  histogram(registry, 'stoa_request_duration_seconds', 'kind', kinds);
-  histogram(registry, 'stoa_upstream_duration_seconds', 'host', hosts);
-  new Gauge({
-    name: 'stoa_build_info',
-    help: metricTable.stoa_build_info.help,
-    labelNames: metricTable.stoa_build_info.labels,
-    registers: [registry],
-  }).set({ version }, 1);
+/** What is kept for each value of a label. */
+export interface Slots<T> {
+  /** The slot of a value; that of `other` once there are too many. */
+  get(value: string): T;
+  entries(): Iterable<readonly [value: string, slot: T]>;
+}
+
+interface KindSlot {
+  /** Requests by status; place 0 is for what is no status. */
+  readonly statuses: Float64Array;
+  readonly seconds: Histogram;
+  hit: number;
+  miss: number;
+  stale: number;
+  bytes: number;
+}
+
+interface HostSlot {
+  readonly seconds: Histogram;
+  ok: number;
+  absent: number;
+  failed: number;
+  bytes: number;
+}
+
+/** The metrics of a process. A label takes a bounded number of values; further ones become `other`. */
+export function createMetrics({ version }: { readonly version: string }): Metrics {
+  const kinds = createSlots(32, createKindSlot);
+  const hosts = createSlots(64, createHostSlot);
+  const events = createSlots(64, () => ({ count: 0 }));
+  const gauges = new Map<GaugeName, () => number>();
+  let renderer: Promise<Metrics['render']> | undefined;
+
+  async function openRenderer(): Promise<Metrics['render']> {
+    // prom-client takes 45 ms to load, which a start has no use for.
+    const { createRenderer } = await import('./prometheus.ts');
+    return createRenderer({ version, kinds, hosts, events, gauges });
+  }
 
   return {
     request(kind, outcome, status, bytes, durationMs) {
@@ -94,24 +87,14 @@ export function createMetrics({ version }: { readonly version: string }): Metric
       events.get(name).count++;
     },
     gauge(name, read) {
-      new Gauge({
-        name,
-        help: metricTable[name].help,
-        registers: [registry],
-        collect() {
-          this.set(read());
-        },
-      });
+      if (gauges.has(name)) throw new Error(`gauge ${name} is there already`);
+      gauges.set(name, read);
     },
-    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    async render() {
+      renderer ??= openRenderer();
+      return (await renderer)();
+    },
   };
-}
-
-/** What is kept for each value of a label. */
-interface Slots<T> {
-  /** The slot of a value; that of `other` once there are `limit` of them. */
-  get(value: string): T;
-  entries(): Iterable<readonly [value: string, slot: T]>;
 }
 
 function createSlots<T>(limit: number, create: () => T): Slots<T> {
@@ -129,46 +112,12 @@ function createSlots<T>(limit: number, create: () => T): Slots<T> {
   };
 }
 
-type CounterName = {
-  [Name in keyof typeof metricTable]: (typeof metricTable)[Name]['type'] extends 'counter' ? Name : never;
-}[keyof typeof metricTable];
-
-type Add = (labels: Record<string, string>, value: number) => void;
-
-/** Registers a counter whose values are read from our own numbers when it is rendered. */
-function counter(registry: Registry, name: CounterName, read: (add: Add) => void): void {
-  new Counter<string>({
-    name,
-    help: metricTable[name].help,
-    labelNames: metricTable[name].labels,
-    registers: [registry],
-    collect() {
-      this.reset();
-      read((labels, value) => this.inc(labels, value));
-    },
-  });
+function createKindSlot(): KindSlot {
+  const seconds = createHistogram(metricTable.stoa_request_duration_seconds.buckets);
+  return { statuses: new Float64Array(600), seconds, hit: 0, miss: 0, stale: 0, bytes: 0 };
 }
 
-/** The same for a histogram. prom-client's own cannot be set, but a registry asks no more of a metric than its name and values. */
-function histogram(
-  registry: Registry,
-  name: 'stoa_request_duration_seconds' | 'stoa_upstream_duration_seconds',
-  label: 'kind' | 'host',
-  slots: Slots<{ readonly seconds: Histogram }>,
-): void {
-  const { help, type, buckets } = metricTable[name];
-  const values = ([value, { seconds }]: readonly [string, { readonly seconds: Histogram }]) => [
-    ...seconds.cumulative().map((count, bucket) => ({
-      metricName: `${name}_bucket`,
-      labels: { le: buckets[bucket]!, [label]: value },
-      value: count,
-    })),
-    { metricName: `${name}_bucket`, labels: { le: '+Inf', [label]: value }, value: seconds.count() },
-    { metricName: `${name}_sum`, labels: { [label]: value }, value: seconds.sum() },
-    { metricName: `${name}_count`, labels: { [label]: value }, value: seconds.count() },
-  ];
-  registry.registerMetric({
-    name,
-    get: async () => ({ name, help, type, values: [...slots.entries()].flatMap(values) }),
-  } as unknown as Metric);
+function createHostSlot(): HostSlot {
+  const seconds = createHistogram(metricTable.stoa_upstream_duration_seconds.buckets);
+  return { seconds, ok: 0, absent: 0, failed: 0, bytes: 0 };
 }

@@ -1,6 +1,7 @@
 import { isStoaError, StoaError } from '../errors.ts';
+import { prerelease } from '../module/semver.ts';
 import { formatKey } from '../module/target.ts';
-import { formatModuleVersion } from '../module/version.ts';
+import { formatModuleVersion, isModuleVersion } from '../module/version.ts';
 import { readZipDirectory } from '../module/zip.ts';
 import type { BlobStore } from '../storage/store.ts';
 import type { Lists } from './lists.ts';
@@ -12,8 +13,9 @@ import type { Lists } from './lists.ts';
  */
 export interface Below {
   /**
-   * Runs a question about `path` (at `version`, where it names one). When it fails because the source is down and the path
-   * is a package of a stored module, the failure is thrown as `notFound`.
+   * Runs a question about `path` (at `version`, where it names one, which need not fit the path: the major version of a
+   * package's module is not seen in all of its prefixes). When it fails because the source is down and the path is a
+   * package of a stored module, the failure is thrown as `notFound`.
    */
   guard<T>(
     path: string,
@@ -25,6 +27,9 @@ export interface Below {
 
 /** The end of a zip that has its directory, of nearly all zips; more is read where that does not do. */
 const tailBytes = 1024 * 1024;
+
+/** Of so many stored versions the zips are looked into for a question that names none. */
+const maxCandidates = 16;
 
 export function createBelow({ store, lists }: { readonly store: BlobStore; readonly lists: Lists }): Below {
   /** The names in a stored zip; undefined where there is none. */
@@ -51,6 +56,22 @@ export function createBelow({ store, lists }: { readonly store: BlobStore; reado
     }
   }
 
+  /** The versions of a module that a question may have meant, the likeliest first. */
+  async function candidates(
+    path: string,
+    version: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    if (version !== undefined)
+      return [version, `${version}+incompatible`].filter((name) => isModuleVersion(path, name));
+    const newest = (await lists.stored(path, signal)).toReversed();
+    const isRelease = (name: string): boolean => prerelease(name) === '';
+    return [...newest.filter(isRelease), ...newest.filter((name) => !isRelease(name))].slice(
+      0,
+      maxCandidates,
+    );
+  }
+
   /** The stored module version, of a shorter path, of which this path is a package. */
   async function holder(
     path: string,
@@ -59,11 +80,11 @@ export function createBelow({ store, lists }: { readonly store: BlobStore; reado
   ): Promise<string | undefined> {
     for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
       const parent = path.slice(0, slash);
-      const candidate = version ?? (await lists.stored(parent, signal)).at(-1);
-      if (candidate === undefined) continue;
-      const subject = formatModuleVersion({ path: parent, version: candidate });
-      const folder = `${subject}/${path.slice(slash + 1)}/`;
-      if ((await names(parent, candidate, signal))?.some((name) => name.startsWith(folder))) return subject;
+      for (const candidate of await candidates(parent, version, signal)) {
+        const subject = formatModuleVersion({ path: parent, version: candidate });
+        const folder = `${subject}/${path.slice(slash + 1)}/`;
+        if ((await names(parent, candidate, signal))?.some((name) => name.startsWith(folder))) return subject;
+      }
     }
     return undefined;
   }

@@ -78,7 +78,7 @@ export function createDownloads(options: {
       state.spool.resolve(spool);
       try {
         const [{ source }, mod, bound] = await gather(version, spool, via, signal);
-        const facts = await verification!.finish(spool.written, signal);
+        const facts = await verify(verification!, spool.written, source, signal);
         verification = undefined;
         checkBound(subject, source, facts.h1, bound);
         checkGoMod(version, source, facts, mod);
@@ -130,6 +130,22 @@ export function createDownloads(options: {
       failed.abort(error);
       await Promise.allSettled(parts);
       throw error;
+    }
+  }
+
+  /** The facts of the whole zip; one that is none of this version is told with its source, and counted. */
+  async function verify(
+    verification: Verification,
+    size: number,
+    source: string,
+    signal: AbortSignal,
+  ): Promise<ZipFacts> {
+    try {
+      return await verification.finish(size, signal);
+    } catch (error) {
+      if (!isStoaError(error, 'integrity')) throw error;
+      metrics.event('lying_upstream');
+      throw new StoaError('integrity', `${error.message} (sent by ${source})`, { cause: error });
     }
   }
 

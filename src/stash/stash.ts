@@ -1,5 +1,6 @@
 import type { StoaError } from '../errors.ts';
 import type { Fetcher, ModuleFile } from '../fetch/fetcher.ts';
+import { isSemver } from '../module/semver.ts';
 import { formatKey } from '../module/target.ts';
 import type { ModuleVersion } from '../module/version.ts';
 import type { Log } from '../observe/log.ts';
@@ -203,7 +204,13 @@ export function createStash(options: StashOptions): Stash {
       const answer = lists.answer(path, ask);
       return answer instanceof Promise ? below.guard(path, undefined, ask.signal, () => answer) : answer;
     },
-    query: (path, query, ask) => queries.answer(path, query, ask),
+    query(path, query, ask) {
+      const answer = queries.answer(path, query, ask);
+      // Of the words only a version ends a build: go takes the failure of a branch for an invalid version.
+      return answer instanceof Promise && isSemver(query)
+        ? below.guard(path, query, ask.signal, () => answer)
+        : answer;
+    },
     open,
     readTombstones: (signal) => gone.refresh(signal),
     get downloads() {

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
-import { StoaError } from '../errors.ts';
+import { isStoaError, StoaError } from '../errors.ts';
 import { hash1 } from '../module/dirhash.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import {
@@ -165,6 +165,26 @@ export function createZipJob(module: ModuleVersion, readAt: ReadAt): ZipJob {
     return { sha256: sha256.digest() };
   }
 
+  async function readWhole(size: number): Promise<ZipFacts> {
+    const entries = readZipDirectory(size, readAt);
+    checkZip(module, size, entries);
+    const files: { name: string; sha256: Uint8Array }[] = [];
+    let goMod: string | undefined;
+    for (const entry of entries) {
+      const dataStart = entryDataOffset(entry, readAt);
+      const guess = guesses.get(entry.headerOffset);
+      const known =
+        guess !== undefined && confirms(entry, guess)
+          ? guess
+          : entry.compressedSize <= wholeBytes && entry.size <= wholeBytes
+            ? hashWhole(entry, readAt(dataStart, entry.compressedSize))
+            : await hashStreamed(entry, dataStart);
+      files.push({ name: entry.name, sha256: known.sha256 });
+      if ('goMod' in known && known.goMod !== undefined) goMod = known.goMod;
+    }
+    return { h1: hash1(files), ...(goMod !== undefined && { goMod }) };
+  }
+
   return {
     grow(available) {
       try {
@@ -176,23 +196,11 @@ export function createZipJob(module: ModuleVersion, readAt: ReadAt): ZipJob {
     },
 
     async finish(size) {
-      const entries = readZipDirectory(size, readAt);
-      checkZip(module, size, entries);
-      const files: { name: string; sha256: Uint8Array }[] = [];
-      let goMod: string | undefined;
-      for (const entry of entries) {
-        const dataStart = entryDataOffset(entry, readAt);
-        const guess = guesses.get(entry.headerOffset);
-        const known =
-          guess !== undefined && confirms(entry, guess)
-            ? guess
-            : entry.compressedSize <= wholeBytes && entry.size <= wholeBytes
-              ? hashWhole(entry, readAt(dataStart, entry.compressedSize))
-              : await hashStreamed(entry, dataStart);
-        files.push({ name: entry.name, sha256: known.sha256 });
-        if ('goMod' in known && known.goMod !== undefined) goMod = known.goMod;
+      try {
+        return await readWhole(size);
+      } catch (error) {
+        throw named(error, subject);
       }
-      return { h1: hash1(files), ...(goMod !== undefined && { goMod }) };
     },
   };
 }
@@ -205,6 +213,12 @@ export function hashText(bytes: Uint8Array): string {
     text.includes('\r\n') ? text.toString('latin1').replaceAll('\r\n', '\n') : text,
     'hex',
   );
+}
+
+/** What is wrong with a zip, for the person who asked, which begins with the module. */
+function named(error: unknown, subject: string): unknown {
+  if (!isStoaError(error, 'integrity') || error.message.startsWith(`${subject}: `)) return error;
+  return new StoaError('integrity', `${subject}: ${error.message}`, { cause: error });
 }
 
 function confirms(entry: ZipEntry, guess: Guess): boolean {

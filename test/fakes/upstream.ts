@@ -322,7 +322,9 @@ function answerOf(modules: ReadonlyMap<string, Served>, request: UpstreamRequest
     case 'info':
     case 'mod':
     case 'zip': {
-      const fixture = fixtures.get(request.version);
+      // `v2.0.0` may be a query too, for what is `v2.0.0+incompatible`.
+      const named = request.kind === 'info' ? served.queries.get(request.version) : undefined;
+      const fixture = fixtures.get(named ?? request.version);
       if (!fixture) {
         return absent(
           `not found: ${request.module}@${request.version}: invalid version: unknown revision ${request.version}`,

@@ -34,8 +34,10 @@ describe.skipIf(go === undefined)('a project of 120 modules', () => {
     expect(upstream.count()).toBe(files);
   });
 
-  test('downloads cold, with one request to the upstream for each file', async () => {
-    expect(await download()).toEqual(expectedDownloads());
+  test('downloads cold for several at once, with one request to the upstream for each file', async () => {
+    const expected = expectedDownloads();
+    for (const downloaded of await Promise.all([download(), download(), download()]))
+      expect(downloaded).toEqual(expected);
     for (const kind of ['info', 'mod', 'zip'] as const) expect(upstream.count({ kind })).toBe(files);
     expect(upstream.count()).toBe(3 * files);
   });
@@ -56,6 +58,11 @@ describe.skipIf(go === undefined)('a project of 120 modules', () => {
     await stoa.kill();
     await stoa.start();
     expect(await download()).toEqual(expectedDownloads());
+  });
+
+  test('leaves nothing in the log that anybody would have to look at', () => {
+    expect(stoa.log.length).toBeGreaterThan(10 * files);
+    expect(stoa.log.filter(({ level }) => level !== 'INFO')).toEqual([]);
   });
 
   interface Downloaded {

@@ -25,7 +25,13 @@ const timeout = 60_000;
 
 /** Runs the go command to its end, whatever that is. */
 export async function runGo(args: readonly string[], { cwd, env }: GoOptions): Promise<GoResult> {
-  const child = spawn(go!, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout, killSignal: 'SIGKILL' });
+  const child = spawn(go!, args, {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout,
+    killSignal: 'SIGKILL',
+  });
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output.stdout += text;
@@ -40,8 +46,6 @@ export async function runGo(args: readonly string[], { cwd, env }: GoOptions): P
 /** A machine on which go has never run: empty module cache, build cache and settings. */
 export interface GoHome extends AsyncDisposable {
   readonly folder: string;
-  /** Where go puts what it downloads. */
-  readonly moduleCache: string;
   /** A new folder with these files in it. */
   project(files: Readonly<Record<string, string>>): Promise<string>;
   /** Runs a command that works, and gives what it printed. */
@@ -50,10 +54,9 @@ export interface GoHome extends AsyncDisposable {
   fail(args: readonly string[], more?: Partial<GoOptions>): Promise<string>;
 }
 
-/** A machine whose GOPROXY is `proxy`, or what it gives when a command starts. No checksum database is asked. */
-export async function openGoHome(proxy: string | (() => string)): Promise<GoHome> {
+/** A machine whose GOPROXY is `proxy`. No checksum database is asked. */
+export async function openGoHome(proxy: string): Promise<GoHome> {
   const folder = await mkdtemp(join(tmpdir(), 'go-home-'));
-  const moduleCache = join(folder, 'pkg/mod');
   // Else go leaves a process behind that writes here while the folder is removed.
   await write(folder, { '.config/go/telemetry/mode': 'off', 'empty/.keep': '' });
   let projects = 0;
@@ -66,9 +69,9 @@ export async function openGoHome(proxy: string | (() => string)): Promise<GoHome
         HOME: folder,
         GOENV: 'off',
         GOPATH: folder,
-        GOMODCACHE: moduleCache,
+        GOMODCACHE: join(folder, 'pkg/mod'),
         GOCACHE: join(folder, 'cache'),
-        GOPROXY: typeof proxy === 'string' ? proxy : proxy(),
+        GOPROXY: proxy,
         GOFLAGS: '-modcacherw',
         GOSUMDB: 'off',
         GOTOOLCHAIN: 'local',
@@ -80,7 +83,6 @@ export async function openGoHome(proxy: string | (() => string)): Promise<GoHome
 
   return {
     folder,
-    moduleCache,
     async project(files) {
       const project = join(folder, `project-${++projects}`);
       await write(project, files);
@@ -88,12 +90,14 @@ export async function openGoHome(proxy: string | (() => string)): Promise<GoHome
     },
     async run(args, more = {}) {
       const result = await runHere(args, more);
-      if (result.code !== 0) throw new Error(`go ${args.join(' ')}: ${result.code}\n${result.stderr}${result.stdout}`);
+      if (result.code !== 0)
+        throw new Error(`go ${args.join(' ')}: ${result.code}\n${result.stderr}${result.stdout}`);
       return result;
     },
     async fail(args, more = {}) {
       const result = await runHere(args, more);
-      if (result.code === 0) throw new Error(`go ${args.join(' ')} worked:\n${result.stderr}${result.stdout}`);
+      if (result.code === 0)
+        throw new Error(`go ${args.join(' ')} worked:\n${result.stderr}${result.stdout}`);
       return result.stderr;
     },
     async [Symbol.asyncDispose]() {

@@ -65,13 +65,17 @@ describe.skipIf(go === undefined)('queries of the go command', () => {
     ['example.com/old@v2.0.0+incompatible', 'v2.0.0+incompatible', ''],
     ['example.com/preview@latest', 'v0.1.0-rc.1', 'there are only prereleases'],
     ['example.com/untagged@latest', 'v0.0.0-20240102030405-abcdef123456', 'an empty list'],
-    ['example.com/untagged@abcdef1234567890abcdef1234567890abcdef12', 'v0.0.0-20240102030405-abcdef123456', ''],
+    [
+      'example.com/untagged@abcdef1234567890abcdef1234567890abcdef12',
+      'v0.0.0-20240102030405-abcdef123456',
+      '',
+    ],
     ['example.com/regretted@latest', 'v1.0.0', 'the last release retracts itself'],
   ])('go get %s gives %s', async (query, version) => {
     const cwd = await home.project(project);
     await home.run(['get', query], { cwd });
     const goMod = await readFile(join(cwd, 'go.mod'), 'utf8');
-    expect(/^require \S+ (\S+)/m.exec(goMod)?.[1]).toBe(version);
+    expect(/^(?:require |\t)\S+ (v\S+)/m.exec(goMod)?.[1]).toBe(version);
   });
 
   test('go list -m -versions leaves out what is retracted, and shows it when asked to', async () => {
@@ -89,21 +93,24 @@ describe.skipIf(go === undefined)('queries of the go command', () => {
   test('go get warns of a retracted version and of a deprecated module', async () => {
     const cwd = await home.project(project);
     const { stderr } = await home.run(['get', 'example.com/hello@v1.1.0', 'example.com/superseded'], { cwd });
-    expect(stderr).toContain('go: warning: example.com/hello@v1.1.0: retracted by module author: says goodbye\n');
+    expect(stderr).toContain(
+      'go: warning: example.com/hello@v1.1.0: retracted by module author: says goodbye\n',
+    );
     expect(stderr).toContain('go: module example.com/superseded is deprecated: use example.com/hello\n');
   });
 
   test('go list -m -u offers the update that is there, and none that is retracted', async () => {
-    const cwd = await home.project({
-      'go.mod': `${project['go.mod']}\nrequire (\n\texample.com/hello v1.0.0\n\texample.com/regretted v1.0.0\n)\n`,
-    });
+    const cwd = await home.project(project);
+    await home.run(['get', 'example.com/hello@v1.0.0', 'example.com/regretted@v1.0.0'], { cwd });
     const { stdout } = await home.run(['list', '-m', '-u', 'all'], { cwd });
-    expect(stdout).toBe('example.com/project\nexample.com/hello v1.0.0 [v1.2.0]\nexample.com/regretted v1.0.0\n');
+    expect(stdout).toBe(
+      'example.com/project\nexample.com/hello v1.0.0 [v1.2.0]\nexample.com/regretted v1.0.0\n',
+    );
   });
 
   test('go list -m -versions go names the toolchains', async () => {
     const { stdout } = await home.run(['list', '-m', '-versions', 'go']);
-    expect(stdout).toBe('go 1.99rc1 1.99.1\n');
+    expect(stdout).toMatch(/^go .*\b1\.99rc1 1\.99\.1\n$/);
   });
 
   test('a query on a wrong major version finds nothing, as at any proxy', async () => {

@@ -36,6 +36,7 @@ test.each<[patterns: string, path: string, reason?: string]>([
   ['github.com/a\\', 'github.com/a'],
   ['github.com/[z-a]', 'github.com/m'],
   ['GitHub.com', 'github.com/m', 'case counts'],
+  ['a*[^/]', 'a.b/c', 'the slash in the class counts, and still no star crosses one'],
 ])('%s does not match %s', (patterns, path) => {
   expect(matchesPatterns(patterns, path)).toBe(false);
 });

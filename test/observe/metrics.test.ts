@@ -80,6 +80,16 @@ describe('/metrics', () => {
       expect(text).toContain(`# TYPE ${name} `);
   });
 
+  test('takes a gauge also after it was asked, but no gauge twice', async () => {
+    const metrics = createMetrics({ version: '1' });
+    await metrics.render();
+    metrics.gauge('stoa_connections', () => 7);
+    expect(await samples(metrics, /^stoa_connections/)).toEqual({ stoa_connections: 7 });
+    expect(() => metrics.gauge('stoa_connections', () => 8)).toThrow(
+      'gauge stoa_connections is there already',
+    );
+  });
+
   test('says the same when it is asked twice', async () => {
     const metrics = createMetrics({ version: '1' });
     metrics.request('mod', 'hit', 200, 5, 1);

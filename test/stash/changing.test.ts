@@ -150,6 +150,40 @@ describe('a list', () => {
       kind: 'notFound',
     });
   });
+
+  it.each([
+    ['a later pre-release', ['v1.0.0', 'v1.1.0-rc.1']],
+    ['a later commit', ['v1.0.0', 'v1.0.1-0.20240102030405-abcdef123456']],
+    ['a later release, which a query may well leave out', ['v1.0.0', 'v1.1.0']],
+  ])('of a package that %s lacks is not found either', async (_, versions) => {
+    const files = { 'go.mod': mod(), 'sub/sub.go': 'package sub\n' };
+    const [first = '', second = ''] = versions;
+    await using house = await openHouse({
+      modules: [{ path, versions: { [first]: { files }, [second]: {} } }],
+    });
+    await hold(house, first);
+    await hold(house, second);
+    await house.upstream.stop();
+    await expect(list(house, `${path}/sub`)).rejects.toMatchObject({ kind: 'notFound' });
+  });
+});
+
+describe('a version that does not fit the path of a package below a stored module', () => {
+  it.each([
+    ['example.com/n/v2', 'v2.0.0', 'v2.0.0'],
+    ['example.com/n', 'v2.0.0+incompatible', 'v2.0.0'],
+  ])('(%s@%s) is not found while the source is down', async (module, version, query) => {
+    const files = {
+      ...(module.endsWith('/v2') && { 'go.mod': `module ${module}\n` }),
+      'sub/sub.go': 'package sub\n',
+    };
+    await using house = await openHouse({ modules: [{ path: module, versions: { [version]: { files } } }] });
+    await readAll(house.stash.open({ path: module, version }, 'zip', ask()));
+    await house.upstream.stop();
+    const resolve = async (of: string) => house.stash.query(of, query, ask());
+    await expect(resolve(`${module}/sub`)).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(resolve(`${module}/other`)).rejects.toMatchObject({ kind: 'upstream' });
+  });
 });
 
 describe('latest', () => {

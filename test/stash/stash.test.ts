@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Opened } from '../../src/stash/modules.ts';
 import { moduleFixture } from '../fakes/module-zip.ts';
-import type { UpstreamModule } from '../fakes/upstream.ts';
+import type { Fault, UpstreamModule } from '../fakes/upstream.ts';
 import { ask, openHouse, readAll } from './house.ts';
 
 const path = 'example.com/m';
@@ -20,6 +20,8 @@ const small: UpstreamModule = {
   versions: { 'v1.0.0': {}, 'v1.1.0': {}, 'v1.2.0-rc.1': {} },
   queries: { main: 'v1.1.0' },
 };
+
+const { zip: nextZip } = await moduleFixture({ path, version: 'v1.1.0' });
 
 describe('a first request', () => {
   it.each(['info', 'mod'] as const)('fetches the .%s alone, and stores it', async (file) => {
@@ -182,6 +184,26 @@ describe('a lying or failing upstream', () => {
     await using house = await openHouse({ modules: [large()] });
     house.upstream.fault({ kind: 'zip' }, fault);
     expect(await refusals(house)).toMatchObject({ kind });
+  });
+
+  it.each<[what: string, fault: Fault, reason: string]>([
+    [
+      'that ends early',
+      { do: 'truncate', bytes: 500, declare: 'sent' },
+      'malformed zip: it has no end record',
+    ],
+    [
+      'of another version',
+      { do: 'answer', body: nextZip },
+      `invalid zip: "${path}@v1.1.0/go.mod" is not below ${path}@${version}/`,
+    ],
+  ])('with a zip %s is told with module and source, and counted', async (_, fault, reason) => {
+    await using house = await openHouse({ modules: [large()] });
+    house.upstream.fault({ kind: 'zip' }, fault);
+    expect(await refusals(house)).toMatchObject({
+      message: `${path}@${version}: ${reason} (sent by ${house.upstream.url})`,
+    });
+    expect(house.events).toEqual(['lying_upstream']);
   });
 
   it('with a zip beyond the limit is refused', async () => {

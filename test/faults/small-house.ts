@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { createGate } from '../../src/fetch/gate.ts';
+import { createUpstream } from '../../src/fetch/upstream.ts';
+import { createHttpClient } from '../../src/net/http.ts';
+import type { Log } from '../../src/observe/log.ts';
+import type { Metrics } from '../../src/observe/metrics.ts';
+import type { Ask } from '../../src/stash/modules.ts';
+import { createStash, type Stash } from '../../src/stash/stash.ts';
+import { createVerifier } from '../../src/stash/verifier.ts';
+import { checked } from '../../src/storage/checked.ts';
+import { openDiskStore } from '../../src/storage/disk.ts';
+import { createPoolGate } from '../../src/storage/pool-gate.ts';
+import { openTempFolder } from '../../src/storage/temp-folder.ts';
+
+/** The stash over a disk store, put together as app.ts does, without the server around it: it starts in a third of the time. */
+export interface SmallHouse extends AsyncDisposable {
+  readonly stash: Stash;
+}
+
+export async function openSmallHouse(root: string, upstream: string): Promise<SmallHouse> {
+  const pool = createPoolGate();
+  const store = checked(await openDiskStore({ root, gate: pool }));
+  const { path: scratch } = await openTempFolder({ folder: join(root, '.tmp') });
+  const verifier = createVerifier({ threads: 1 });
+  const client = createHttpClient({
+    userAgent: 'Stoa/test',
+    namedHosts: [new URL(upstream).host],
+    retries: 0,
+  });
+  const lane = { running: 16, queued: 100, waitMs: 10_000 };
+  const life = new AbortController();
+  const stash = createStash({
+    store,
+    fetcher: createUpstream({
+      url: upstream,
+      client,
+      gate: createGate({ zip: lane, file: lane }),
+      metrics: noMetrics,
+      log: noLog,
+      instanceId: 'small-house',
+    }),
+    verifier,
+    pool,
+    log: noLog,
+    metrics: noMetrics,
+    scratch,
+    life: life.signal,
+    limits: {
+      memoryBytes: 8 * 2 ** 20,
+      memoryFileBytes: 64 * 2 ** 10,
+      maxZipBytes: 2 ** 30,
+      maxModBytes: 2 ** 20,
+      downloadMs: 60_000,
+      questionMs: 60_000,
+      refusedMs: 60_000,
+    },
+    freshness: { freshMs: 60_000, absentMs: 60_000, revalidateMs: 60_000, patienceMs: 5_000, coolMs: 0 },
+  });
+  return {
+    stash,
+    async [Symbol.asyncDispose]() {
+      await stash.settled();
+      life.abort();
+      await Promise.all([client.close(), verifier.close()]);
+    },
+  };
+}
+
+/** What a client asks with whose connection can be cut. */
+export function ask(): Ask {
+  return { asker: { address: '127.0.0.1' }, signal: new AbortController().signal, mayStream: true };
+}
+
+const nothing = (): void => undefined;
+
+const noLog: Log = {
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  access: nothing,
+  flush: async () => undefined,
+};
+
+const noMetrics: Metrics = {
+  request: nothing,
+  upstream: nothing,
+  event: nothing,
+  gauge: nothing,
+  render: async () => ({ contentType: 'text/plain', text: '' }),
+};
