@@ -16,7 +16,7 @@ export interface Outgoing {
   end(): unknown;
   end(body: Uint8Array): unknown;
   end(body: string, encoding: 'latin1'): unknown;
-  /** `finish`: all was handed to the system. `close`: that, or the client left. */
+  /** `finish`: all was handed to the system, or, for HTTP/2, the stream was reset. `close`: that, or the client left. */
   once(event: 'finish' | 'close', listener: () => void): unknown;
   off(event: 'finish' | 'close', listener: () => void): unknown;
   destroy(): unknown;
@@ -31,7 +31,11 @@ export interface Outgoing {
   } | null;
   emit(event: 'finish'): unknown;
   /** HTTP/2 only. */
-  readonly stream?: { close(code: number): void };
+  readonly stream?: {
+    close(code: number): void;
+    /** 0 where the stream was not reset. */
+    readonly rstCode?: number | undefined;
+  };
 }
 
 /** The socket below: for HTTP/2 the one of the session. */

@@ -68,7 +68,7 @@ export function createHandler(options: HandlerOptions): Handler {
       loop.check(via);
       ask.via = via;
     }
-    if (route.cachedOnly || incoming.headers['disable-module-fetch'] === 'true') ask.cachedOnly = true;
+    if (route.cachedOnly || isTrue(incoming.headers['disable-module-fetch'])) ask.cachedOnly = true;
     if (route.kind === 'zip' && canSeeACut(incoming)) ask.mayStream = true;
     return answerGoproxy(modules, route.target, ask, caching);
   }
@@ -202,4 +202,8 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 function canSeeACut(incoming: Incoming): boolean {
   const { httpVersionMajor: major, httpVersionMinor: minor } = incoming;
   return incoming.method === 'GET' && incoming.headers.range === undefined && (major > 1 || minor >= 1);
+}
+
+function isTrue(value: string | string[] | undefined): boolean {
+  return value !== undefined && String(value).toLowerCase() === 'true';
 }

@@ -116,10 +116,11 @@ const maxImmediateBytes = 64 * 1024;
 function sentWhole(outgoing: Outgoing, status: number, bytes: number): Ready<Sent> {
   if (bytes <= maxImmediateBytes) return { status, bytes };
   return new Promise((resolve) => {
-    outgoing.once('finish', () => resolve({ status, bytes }));
-    outgoing.once('close', () =>
-      resolve({ status, bytes: 0, error: new StoaError('canceled', 'the client left') }),
+    const left = () => resolve({ status, bytes: 0, error: new StoaError('canceled', 'the client left') });
+    outgoing.once('finish', () =>
+      (outgoing.stream?.rstCode ?? 0) === 0 ? resolve({ status, bytes }) : left(),
     );
+    outgoing.once('close', left);
   });
 }
 

@@ -82,7 +82,7 @@ export async function openServer(options: ServerOptions): Promise<RunningServer>
     const stuck = 'writableLength' in connection && connection.writableLength > 0;
     if (stuck || !running.has(connection)) connection.destroy();
   });
-  server.on('drop', () => metrics.event('connection_refused'));
+  server.on('drop', createDropWarning(options, clock));
   server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     sockets.add(socket);
     // Each waiting request looks out for the end.
@@ -131,6 +131,18 @@ export async function openServer(options: ServerOptions): Promise<RunningServer>
       ended ??= end();
       return ended;
     },
+  };
+}
+
+/** Counts each refused connection, and says so once a minute. */
+function createDropWarning({ settings, log, metrics }: ServerOptions, clock: () => number): () => void {
+  let quietUntil = Number.NEGATIVE_INFINITY;
+  return () => {
+    metrics.event('connection_refused');
+    const now = clock();
+    if (now < quietUntil) return;
+    quietUntil = now + 60_000;
+    log.warn('connections are refused: too many are open', { limit: settings.limits.maxConnections });
   };
 }
 

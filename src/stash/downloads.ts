@@ -8,7 +8,7 @@ import type { PoolGate } from '../storage/pool-gate.ts';
 import { createFlights, orAborted } from './flight.ts';
 import type { Ask, Opened } from './modules.ts';
 import type { Publisher } from './publish.ts';
-import { type FileSpool, openSpool } from './spool.ts';
+import { createSpool, type FileSpool } from './spool.ts';
 import { createTier } from './tier.ts';
 import type { Verification, Verifier } from './verifier.ts';
 import { hashText, type ZipFacts } from './zip-job.ts';
@@ -21,6 +21,13 @@ export interface Downloads {
    */
   open(version: ModuleVersion, ask: Ask): Promise<Opened | undefined>;
   readonly running: number;
+}
+
+/** A download under way: its bytes, and their verdict. */
+interface Transfer {
+  readonly spool: FileSpool;
+  finish(signal: AbortSignal): Promise<ZipFacts>;
+  abandon(): void;
 }
 
 /** Toolchains are asked for by their zip alone, so that a source may have nothing else of them (cmd/go/internal/toolchain/select.go). */
@@ -48,62 +55,69 @@ export function createDownloads(options: {
   readonly stored: (version: ModuleVersion, h1: string, size: number) => Promise<void>;
 }): Downloads {
   const { fetcher, publisher, verifier, metrics, life, now } = options;
-  interface State {
-    readonly spool: PromiseWithResolvers<FileSpool>;
+  const flights = createFlights<Transfer, string>({ deadlineMs: options.deadlineMs, life });
+  const failures = createTier<{ readonly at: number; readonly error: StoaError }>(1024 * 1024);
+
+  /** The spool of a new download, which is hashed as it grows. */
+  function begin(version: ModuleVersion): Transfer {
+    let verification: Verification | undefined;
+    const spool = createSpool({
+      file: options.scratch(),
+      subject: formatModuleVersion(version),
+      maxBytes: options.maxBytes,
+      pool: options.pool,
+      onWritten(bytes) {
+        if (bytes > 0) verify().grow(bytes);
+        else abandon();
+      },
+    });
+    function verify(): Verification {
+      verification ??= verifier.begin(version, spool.file);
+      return verification;
+    }
+    function abandon(): void {
+      verification?.abandon();
+      verification = undefined;
+    }
+    return { spool, finish: (signal) => verify().finish(spool.written, signal), abandon };
   }
-  const flights = createFlights<State, string>({ deadlineMs: options.deadlineMs, life });
-  const refused = createTier<{ readonly at: number; readonly error: StoaError }>(1024 * 1024);
 
   /** Fetches, verifies and publishes; gives the source. */
   async function download(
     version: ModuleVersion,
     via: string | undefined,
-    state: State,
+    transfer: Transfer,
     signal: AbortSignal,
   ): Promise<string> {
     const subject = formatModuleVersion(version);
-    let verification: Verification | undefined;
+    await using spool = transfer.spool;
+    let shown = false;
+    const show = (): void => {
+      shown = true;
+    };
+    spool.begun.then(show, () => undefined);
     try {
-      await using spool = await openSpool({
-        file: options.scratch(),
-        subject,
-        maxBytes: options.maxBytes,
-        pool: options.pool,
-        onWritten(bytes) {
-          if (bytes > 0) return verification?.grow(bytes);
-          verification?.abandon();
-          verification = verifier.begin(version, spool.file);
-        },
-      });
-      state.spool.resolve(spool);
-      try {
-        const [{ source }, mod, bound] = await gather(version, spool, via, signal);
-        const facts = await verify(verification!, spool.written, source, signal);
-        verification = undefined;
-        checkBound(subject, source, facts.h1, bound);
-        checkGoMod(version, source, facts, mod);
-        await publisher.zip(version, { file: spool.file, size: spool.written }, facts.h1, signal);
-        spool.release();
-        await spool.unlink();
-        // From here on nothing is lost when everybody leaves: the zip is the arbiter, and it is stored.
-        await Promise.all([
-          publisher.zipHash(version, facts.h1, life),
-          options.stored(version, facts.h1, spool.written),
-        ]);
-        return source;
-      } catch (error) {
-        const failure = toStoaError(signal.aborted ? signal.reason : error);
-        if (failure.kind === 'integrity')
-          refused.set(subject, { at: now(), error: failure }, failure.message.length);
-        if (failure.kind === 'storage') options.writeFailed(failure);
-        spool.fail(failure);
-        throw failure;
-      }
+      const [{ source }, mod, bound] = await gather(version, spool, via, signal);
+      const facts = await verify(transfer, source, signal);
+      checkBound(subject, source, facts.h1, bound);
+      checkGoMod(version, source, facts, mod);
+      await publisher.zip(version, { file: spool.file, size: spool.written }, facts.h1, signal);
+      spool.release();
+      await spool.unlink();
+      // From here on nothing is lost when everybody leaves: the zip is the arbiter, and it is stored.
+      await Promise.all([
+        publisher.zipHash(version, facts.h1, life),
+        options.stored(version, facts.h1, spool.written),
+      ]);
+      return source;
     } catch (error) {
-      state.spool.promise.catch(() => undefined);
-      state.spool.reject(error);
-      verification?.abandon();
-      throw error;
+      transfer.abandon();
+      const failure = toStoaError(signal.aborted ? signal.reason : error);
+      if (failure.kind === 'integrity' || (shown && failure.kind !== 'canceled'))
+        failures.set(subject, { at: now(), error: failure }, failure.message.length);
+      if (failure.kind === 'storage') options.writeFailed(failure);
+      spool.fail(failure);
+      throw failure;
     }
   }
 
@@ -134,14 +148,9 @@ export function createDownloads(options: {
   }
 
   /** The facts of the whole zip; one that is none of this version is told with its source, and counted. */
-  async function verify(
-    verification: Verification,
-    size: number,
-    source: string,
-    signal: AbortSignal,
-  ): Promise<ZipFacts> {
+  async function verify(transfer: Transfer, source: string, signal: AbortSignal): Promise<ZipFacts> {
     try {
-      return await verification.finish(size, signal);
+      return await transfer.finish(signal);
     } catch (error) {
       if (!isStoaError(error, 'integrity')) throw error;
       metrics.event('lying_upstream');
@@ -180,27 +189,30 @@ export function createDownloads(options: {
     );
   }
 
-  function recallRefusal(subject: string): void {
-    const before = refused.get(subject);
-    if (before !== undefined && now() - before.at < options.refusedMs) throw before.error;
+  /** Repeats a verdict of the last minute. True where a client may have been cut: who asks again is to be told why, not cut again. */
+  function failedLately(subject: string): boolean {
+    const before = failures.get(subject);
+    if (before === undefined || now() - before.at >= options.refusedMs) return false;
+    if (before.error.kind === 'integrity') throw before.error;
+    return true;
   }
 
   return {
     async open(version, ask) {
       const subject = formatModuleVersion(version);
-      recallRefusal(subject);
+      const mayStream = !failedLately(subject) && ask.mayStream === true;
       const flight = flights.join(
         formatKey(version.path, version.version, 'zip'),
-        () => ({ spool: Promise.withResolvers<FileSpool>() }),
-        (state, signal) => download(version, ask.via, state, signal),
+        () => begin(version),
+        (transfer, signal) => download(version, ask.via, transfer, signal),
       );
       try {
-        if (ask.mayStream !== true) {
+        if (!mayStream) {
           await orAborted(flight.done, ask.signal);
           flight.leave();
           return undefined;
         }
-        const spool = await orAborted(flight.state.spool.promise, ask.signal);
+        const { spool } = flight.state;
         const { source, size } = await orAborted(spool.begun, ask.signal);
         return {
           outcome: 'miss',

@@ -53,10 +53,14 @@ const backlogBytes = 1024 * 1024;
 /** Follower's buffer for reading back what is no longer in memory. */
 const readBytes = 256 * 1024;
 
-/** Opens the file, which must not exist. The caller disposes of the spool, which removes the file. */
-export async function openSpool(options: FileSpoolOptions): Promise<FileSpool> {
+/**
+ * A spool over a file that must not exist. It is opened behind the caller's back, since the source can be asked meanwhile; what keeps
+ * it from being opened fails the first write. The caller disposes of the spool, which removes the file.
+ */
+export function createSpool(options: FileSpoolOptions): FileSpool {
   const { file, subject, pool } = options;
-  const handle = await open(file, 'wx+', 0o644);
+  const opening = open(file, 'wx+', 0o644);
+  opening.catch(() => undefined);
   const begun = Promise.withResolvers<{ source: string; size?: number }>();
   begun.promise.catch(() => undefined);
   let growth = Promise.withResolvers<void>();
@@ -105,7 +109,7 @@ export async function openSpool(options: FileSpoolOptions): Promise<FileSpool> {
     written = 0;
     ended = false;
     tail = [];
-    if (generation > 1) void onDisk(() => handle.truncate(0)).catch(() => undefined);
+    if (generation > 1) void onDisk(async () => (await opening).truncate(0)).catch(() => undefined);
     options.onWritten(0);
     if (declared !== undefined && declared > options.maxBytes) throw tooLarge(from.source, declared);
     return writer(from, generation);
@@ -138,7 +142,7 @@ export async function openSpool(options: FileSpoolOptions): Promise<FileSpool> {
           accept?.();
           accept = undefined;
           await onDisk(async () => {
-            if (mine === generation) await writeAll(handle, chunks, written);
+            if (mine === generation) await writeAll(await opening, chunks, written);
           });
           if (mine !== generation) return;
           written += size;
@@ -230,21 +234,32 @@ export async function openSpool(options: FileSpoolOptions): Promise<FileSpool> {
         const length = Math.min(buffer.length, limit - at, written - at);
         const into = buffer;
         const from = at;
-        const { bytesRead } = await pool.run(() => handle.read(into, 0, length, from));
+        const { bytesRead } = await pool.run(async () => (await opening).read(into, 0, length, from));
         if (bytesRead === 0) throw new StoaError('storage', `${subject}: the spool file was cut`);
         at += bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
     } finally {
       readers--;
-      if (disposed && readers === 0) await handle.close();
+      if (disposed && readers === 0) await closeFile();
     }
   }
 
   async function removeName(): Promise<void> {
     if (!linked) return;
     linked = false;
-    await unlink(file);
+    if (await isOpen()) await unlink(file);
+  }
+
+  async function closeFile(): Promise<void> {
+    if (await isOpen()) await (await opening).close();
+  }
+
+  function isOpen(): Promise<boolean> {
+    return opening.then(
+      () => true,
+      () => false,
+    );
   }
 
   return {
@@ -269,7 +284,7 @@ export async function openSpool(options: FileSpoolOptions): Promise<FileSpool> {
     async [Symbol.asyncDispose]() {
       disposed = true;
       await removeName();
-      if (readers === 0) await handle.close();
+      if (readers === 0) await closeFile();
     },
   };
 }

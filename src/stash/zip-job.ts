@@ -28,7 +28,7 @@ export interface ZipJob {
 }
 
 /** Entries up to this size are inflated in one synchronous call; larger ones are streamed, so that memory stays flat. */
-const wholeBytes = 32 * 1024 * 1024;
+const wholeBytes = 4 * 1024 * 1024;
 
 /** What a grow hashes ahead is a guess from local headers; `finish` believes the directory at the end alone. */
 interface Guess {

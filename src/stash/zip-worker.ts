@@ -7,6 +7,9 @@ import type { ReadAt } from '../module/zip.ts';
 import type { FromWorker, ToWorker } from './verifier.ts';
 import { createZipJob, type ZipJob } from './zip-job.ts';
 
+/** Room for an entry that is inflated in one call. */
+const shared = Buffer.allocUnsafeSlow(4 * 1024 * 1024);
+
 const jobs = new Map<number, { readonly job: ZipJob; readonly fd: number }>();
 
 // On Linux this lowers the calling thread alone: verifying must not take the processor from answering.
@@ -53,15 +56,22 @@ function describe(error: unknown): { kind: string; message: string } {
   return { kind, message };
 }
 
-/** Reads through a window of a MiB, since a zip is mostly many small entries in a row. What it gives is valid until the next call. */
+/**
+ * Reads through a window, since a zip is mostly many small entries in a row; a larger piece goes through memory that all jobs
+ * share. What it gives is valid until the next call.
+ */
 function windowed(fd: number): ReadAt {
-  const window = Buffer.allocUnsafe(1024 * 1024);
+  const window = Buffer.allocUnsafe(256 * 1024);
   let start = 0;
   let length = 0;
   return (offset, wanted) => {
     if (offset >= start && offset + wanted <= start + length)
       return window.subarray(offset - start, offset - start + wanted);
-    if (wanted > window.length) return fill(fd, Buffer.allocUnsafe(wanted), offset, wanted);
+    if (wanted > window.length)
+      return fill(fd, wanted <= shared.length ? shared : Buffer.allocUnsafe(wanted), offset, wanted).subarray(
+        0,
+        wanted,
+      );
     start = offset;
     length = readSync(fd, window, 0, window.length, offset);
     if (length < wanted) fill(fd, window.subarray(length), offset + length, wanted - length);

@@ -31,13 +31,13 @@ export interface Stoa extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-export interface LogLine {
+interface LogLine {
   readonly level: string;
   readonly message: string;
   readonly [field: string]: unknown;
 }
 
-/** Nothing is fresh for longer than this moment, so that whatever is served without a source is served because it is kept. */
+/** Settings with which every list, query and absence is old at once: without its source it is served because it is kept. */
 export const withoutFreshness: Readonly<Record<string, string>> = {
   STOA_FRESH_ANSWER: '0',
   STOA_FRESH_ABSENCE: '0',

@@ -64,12 +64,7 @@ describe.skipIf(!mountable)('a store that cannot be written', () => {
 
   test('since a zip is larger than the space: it is cut, the next request is told why, and smaller ones are served', async () => {
     const filler = await fill(600_000);
-    const got = await get(`${path}/@v/v1.1.0.zip`).catch((error: Error) => error.message);
-    // The download is streamed, so the head may be out before the disk is full.
-    expect(got).toSatisfy(
-      (got: unknown) => got === 'terminated' || (got as { status: number }).status === 503,
-    );
-    await expectRefused('v1.1.0', 'zip', 'disk full', { range: 'bytes=0-' });
+    await expectRefused('v1.1.0', 'zip', 'disk full');
     await expectHits();
     await expectServed('v1.2.0', 'zip');
     await rm(filler);
@@ -138,8 +133,8 @@ async function fill(free = 0): Promise<string> {
   return name;
 }
 
-async function get(target: string, headers = {}): Promise<{ status: number; body: Buffer; text: string }> {
-  const answer = await fetch(`${stoa.url}/${target}`, { headers });
+async function get(target: string): Promise<{ status: number; body: Buffer; text: string }> {
+  const answer = await fetch(`${stoa.url}/${target}`);
   const body = Buffer.from(await answer.arrayBuffer());
   return { status: answer.status, body, text: body.toString() };
 }
@@ -156,13 +151,11 @@ async function expectHits(): Promise<void> {
   expect(upstream.count()).toBe(before);
 }
 
-async function expectRefused(
-  version: string,
-  file: 'info' | 'mod' | 'zip',
-  reason: string,
-  headers = {},
-): Promise<void> {
-  const { status, text } = await get(`${path}/@v/${version}.${file}`, headers);
+async function expectRefused(version: string, file: 'info' | 'mod' | 'zip', reason: string): Promise<void> {
+  const target = `${path}/@v/${version}.${file}`;
+  // A zip is streamed while it comes: it may be cut once, and then it is said why.
+  const first = file === 'zip' ? await get(target).catch(() => undefined) : undefined;
+  const { status, text } = first ?? (await get(target));
   expect(text).toMatch(new RegExp(`^${path}.*: ${reason}\n$`));
   expect(status).toBe(503);
 }

@@ -2,7 +2,7 @@ import type { FixtureParts } from '../fakes/module-zip.ts';
 import type { UpstreamModule } from '../fakes/upstream.ts';
 
 /** A module version of a generated graph. */
-export interface Node {
+interface Node {
   readonly path: string;
   readonly version: string;
   readonly requires: readonly Node[];

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -75,6 +76,14 @@ const packages: readonly (readonly [query: string, requires: string])[] = [
   ['example.com/dusty/sub', 'example.com/dusty v2.0.0+incompatible'],
 ];
 
+/** Compiled once: no module is in it. */
+let buildCache: string;
+
+beforeAll(async () => {
+  buildCache = await mkdtemp(join(tmpdir(), 'go-build-'));
+});
+afterAll(() => rm(buildCache, { recursive: true, force: true }));
+
 describe.skipIf(go === undefined).each([
   { before: 'never', isProbed: false },
   { before: 'before', isProbed: true },
@@ -85,7 +94,7 @@ describe.skipIf(go === undefined).each([
 
   beforeAll(async () => {
     upstream = await startUpstream({ modules: [...(await readModuleTexts()), deep, moved, dusty] });
-    stoa = await startStoa({ upstream: upstream.url, env: withoutFreshness });
+    stoa = await startStoa({ upstream: upstream.url, env: { ...withoutFreshness, STOA_NET_RETRIES: '0' } });
     await using earlier = await openGoHome(stoa.url);
     await earlier.run(['mod', 'download', ...stored]);
     if (isProbed) {
@@ -112,7 +121,7 @@ describe.skipIf(go === undefined).each([
   });
 
   test.each(['v2.0.0', 'latest', 'main'])('go install of a program @%s works', async (query) => {
-    await home.run(['install', `example.com/deep/v2/cmd/tool@${query}`]);
+    await home.run(['install', `example.com/deep/v2/cmd/tool@${query}`], { env: { GOCACHE: buildCache } });
     const { stderr } = await execute(join(home.folder, 'bin/tool'));
     expect(stderr).toBe('hello from the deep\n');
   });

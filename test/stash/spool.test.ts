@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StoaError } from '../../src/errors.ts';
-import { type FileSpool, openSpool } from '../../src/stash/spool.ts';
+import { createSpool, type FileSpool } from '../../src/stash/spool.ts';
 import { createPoolGate } from '../../src/storage/pool-gate.ts';
 
 let folder: string;
@@ -18,9 +18,9 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const signal = new AbortController().signal;
 
-function spoolOf(maxBytes = 1e9): Promise<FileSpool> {
+function spoolOf(maxBytes = 1e9): FileSpool {
   const file = join(folder, 'spool.zip');
-  return openSpool({
+  return createSpool({
     file,
     subject: 'example.com/m@v1.0.0',
     maxBytes,
@@ -47,7 +47,7 @@ const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 
 describe('a spool', () => {
   it('gives every follower the same bytes, whenever it comes', async () => {
-    await using spool = await spoolOf();
+    await using spool = spoolOf();
     const bytes = randomBytes(5_000_000);
     const early = Array.from({ length: 10 }, () => collect(spool.read({ signal })));
     await pipeline(source(bytes), spool.begin({ source: 'upstream', size: bytes.length }));
@@ -57,7 +57,7 @@ describe('a spool', () => {
   });
 
   it('withholds the last bytes until it is released', async () => {
-    await using spool = await spoolOf();
+    await using spool = spoolOf();
     const bytes = randomBytes(200_000);
     await pipeline(source(bytes), spool.begin({ source: 'upstream', size: bytes.length }));
     let got = 0;
@@ -73,7 +73,7 @@ describe('a spool', () => {
   });
 
   it('withholds the last bytes of a download of unknown length too', async () => {
-    await using spool = await spoolOf();
+    await using spool = spoolOf();
     const bytes = randomBytes(200_000);
     await pipeline(source(bytes), spool.begin({ source: 'upstream' }));
     const reader = spool.read({ signal })[Symbol.asyncIterator]();
@@ -86,7 +86,7 @@ describe('a spool', () => {
   });
 
   it('starts over when a source broke off before anybody took a byte', async () => {
-    await using spool = await spoolOf();
+    await using spool = spoolOf();
     const first = spool.begin({ source: 'a' });
     await expect(pipeline(failingAfter(randomBytes(3_000_000)), first)).rejects.toThrow('cut');
     const bytes = randomBytes(1_000_000);
@@ -96,7 +96,7 @@ describe('a spool', () => {
   });
 
   it('does not start over once a reader took a byte', async () => {
-    await using spool = await spoolOf();
+    await using spool = spoolOf();
     const writable = spool.begin({ source: 'a' });
     const reader = spool.read({ signal })[Symbol.asyncIterator]();
     writable.write(randomBytes(100_000));
@@ -111,14 +111,14 @@ describe('a spool', () => {
     ['bytes beyond the limit', { source: 'u' }],
     ['more bytes than were declared', { source: 'u', size: 10 }],
   ])('refuses %s', async (_, from) => {
-    await using spool = await spoolOf(1000);
+    await using spool = spoolOf(1000);
     await expect(
       (async () => pipeline(source(randomBytes(2000)), spool.begin(from)))(),
     ).rejects.toMatchObject({ kind: 'integrity' });
   });
 
   it('calls fewer bytes than were declared a failure of the source', async () => {
-    await using spool = await spoolOf();
+    await using spool = spoolOf();
     await expect(
       pipeline(source(randomBytes(10)), spool.begin({ source: 'u', size: 20 })),
     ).rejects.toMatchObject({
@@ -128,7 +128,7 @@ describe('a spool', () => {
   });
 
   it('ends a waiting follower when its request is aborted', async () => {
-    await using spool = await spoolOf();
+    await using spool = spoolOf();
     const request = new AbortController();
     const waiting = collect(spool.read({ signal: request.signal }));
     request.abort();
@@ -137,7 +137,7 @@ describe('a spool', () => {
 
   it('leaves no file behind, and lets a follower finish after it is gone', async () => {
     const bytes = randomBytes(3_000_000);
-    const spool = await spoolOf();
+    const spool = spoolOf();
     const reader = spool.read({ signal })[Symbol.asyncIterator]();
     await pipeline(source(bytes), spool.begin({ source: 'u', size: bytes.length }));
     spool.release();
