@@ -13,7 +13,7 @@ require (
 \tgithub.com/gin-gonic/gin v1.12.0
 \tgithub.com/gorilla/mux v1.8.0
 \tgithub.com/sirupsen/logrus v1.8.1
-\tk8s.io/api v0.31.0
+\tk8s.io/kubectl v0.31.0
 )
 `;
 

@@ -59,7 +59,8 @@ export function createLists(options: {
       return await fresh.ask(`${escapePath(path)}/@list`, load, ask);
     } catch (error) {
       const failure = toStoaError(error);
-      if (failure.kind === 'canceled' || failure.kind === 'internal') throw failure;
+      // Our own failure says nothing about the source: what is stored must not pass for all there is.
+      if (['canceled', 'internal', 'storage'].includes(failure.kind)) throw failure;
       return failure;
     }
   }

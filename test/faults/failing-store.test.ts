@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isStoaError } from '../../src/errors.ts';
+import { isStoaError, StoaError } from '../../src/errors.ts';
 import type { BlobStore } from '../../src/storage/store.ts';
 import { ask, type House, openHouse, readAll } from '../stash/house.ts';
 import { createFailingStore } from './failing-store.ts';
@@ -96,6 +96,26 @@ describe.each([1, 2, 3, 4, 5, 6, 7])('a store of which every call number %i fail
     await expect.poll(() => house.leftOvers()).toEqual([]);
     expect(house.events).toEqual([]);
   });
+});
+
+test('a list is not shortened by a store that cannot tell what the source said', async () => {
+  let unreadable = false;
+  await using house = await openHouse({
+    modules,
+    freshness: { freshMs: 0, revalidateMs: 0 },
+    wrap: (store) => ({
+      ...store,
+      async get(key, options) {
+        if (unreadable && key.startsWith('fresh/'))
+          throw new StoaError('storage', `${key}: input/output error`);
+        return store.get(key, options);
+      },
+    }),
+  });
+  await readAll(house.stash.open({ path, version: 'v1.0.0' }, 'zip', ask()));
+  await house.restart();
+  unreadable = true;
+  await expect(async () => house.stash.list(path, ask())).rejects.toMatchObject({ kind: 'storage' });
 });
 
 function shuffled<T>(random: Random, items: readonly T[]): T[] {

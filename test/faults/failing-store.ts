@@ -11,8 +11,8 @@ export interface FailingStore {
 }
 
 /**
- * Every n-th call fails, one kind of call as the other: opening, every chunk that is read, looking up, listing, putting,
- * deleting. A put fails in turn before anything is done, and after everything is: then its answer is lost.
+ * Every n-th call fails, one kind of call as the other: opening, every chunk that is read, looking up, beginning a list, going on
+ * with it, putting, deleting. A put fails in turn before anything is done, and after everything is: then its answer is lost.
  */
 export function createFailingStore(everyNth: number): FailingStore {
   let calls = 0;
@@ -67,9 +67,10 @@ export function createFailingStore(everyNth: number): FailingStore {
       },
       async *list(prefix, options) {
         strike(prefix);
+        let listed = 0;
         for await (const key of store.list(prefix, options)) {
           yield key;
-          strike(prefix);
+          if (++listed === 1) strike(prefix);
         }
       },
     }),
