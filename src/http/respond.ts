@@ -117,6 +117,8 @@ function sentWhole(outgoing: Outgoing, status: number, bytes: number): Ready<Sen
   if (bytes <= maxImmediateBytes) return { status, bytes };
   return new Promise((resolve) => {
     const left = () => resolve({ status, bytes: 0, error: new StoaError('canceled', 'the client left') });
+    // No event comes any more.
+    if (outgoing.destroyed) left();
     outgoing.once('finish', () =>
       (outgoing.stream?.rstCode ?? 0) === 0 ? resolve({ status, bytes }) : left(),
     );

@@ -14,7 +14,12 @@ export interface Modules {
   /** The `.info` of `latest`, a branch, a tag or a commit. */
   query(path: string, query: string, ask: Ask): Ready<Answered>;
   /** One file of a canonical version. The caller closes what it gets. */
-  open(version: ModuleVersion, file: ModuleFile, ask: Ask): Ready<Opened>;
+  open(version: MaybeKeyed, file: ModuleFile, ask: Ask): Ready<Opened>;
+}
+
+/** A version, with the storage key of the file asked for where the caller has it at hand: a hit is spared making it. */
+export interface MaybeKeyed extends ModuleVersion {
+  readonly key?: string;
 }
 
 /** Who asks, how far to go, and when to give up. */

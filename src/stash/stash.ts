@@ -15,7 +15,7 @@ import { createFiles, withAbsence } from './files.ts';
 import { createFresh, type Freshness } from './fresh.ts';
 import { createGone } from './gone.ts';
 import { createLists } from './lists.ts';
-import type { Ask, Modules, Opened } from './modules.ts';
+import type { Ask, MaybeKeyed, Modules, Opened, Ready } from './modules.ts';
 import { createPublisher } from './publish.ts';
 import { createQueries } from './queries.ts';
 import { createStoredZips } from './stored-zips.ts';
@@ -194,9 +194,9 @@ export function createStash(options: StashOptions): Stash {
     return below.guard(version.path, version.version, ask.signal, () => files.open(version, file, ask));
   }
 
-  function open(version: ModuleVersion, file: ModuleFile, ask: Ask): Opened | Promise<Opened> {
-    const key = formatKey(version.path, version.version, file);
-    return memory.get(key) ?? openSlowly(version, file, key, ask);
+  function open({ path, version, key: known }: MaybeKeyed, file: ModuleFile, ask: Ask): Ready<Opened> {
+    const key = known?.endsWith(file) === true ? known : formatKey(path, version, file);
+    return memory.get(key) ?? openSlowly({ path, version }, file, key, ask);
   }
 
   return {

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -31,7 +31,7 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kill-'));
   // Node writes its cache of compiled code when it ends well, which no other of these processes does.
-  await ended(start('warm', 'http://127.0.0.1:9'), 'go\n');
+  await tell(start('warm', 'http://127.0.0.1:9'), 'go\n').ended;
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -52,17 +52,42 @@ function start(root: string, upstream: string): Writer {
   });
 }
 
-/** Everything that a writer says until its end. */
-async function ended(writer: Writer, work: string): Promise<string[]> {
+/** What a writer says. */
+interface Report {
+  readonly lines: readonly string[];
+  /** Fulfilled when it has said so many lines, or has ended. */
+  said(count: number): Promise<void>;
+  readonly ended: Promise<void>;
+}
+
+/** Tells a writer what to do, and listens. */
+function tell(writer: Writer, work: string): Report {
+  const lines: string[] = [];
+  const input = createInterface({ input: writer.stdout });
+  const ended = once(writer, 'close').then(() => undefined);
+  input.on('line', (line) => lines.push(line));
+  writer.stdin.on('error', () => undefined);
   writer.stdin.write(work);
-  const said = await text(writer.stdout);
-  return said.split('\n').slice(0, -1);
+  return {
+    lines,
+    said: (count) =>
+      new Promise((resolve) => {
+        const check = () => lines.length >= count && resolve();
+        input.on('line', check);
+        check();
+        void ended.then(resolve);
+      }),
+    ended,
+  };
 }
 
 test(`of ${lanes * rounds} writers killed at random moments, each left whole what it had acknowledged, and nothing broken (seed ${seed})`, {
   timeout: 300_000,
 }, async () => {
-  const interrupted = await Promise.all(Array.from({ length: lanes }, (_, lane) => runLane(lane)));
+  const running = Array.from({ length: lanes }, (_, lane) => runLane(lane));
+  // A lane that failed must not leave the other one running.
+  await Promise.allSettled(running);
+  const interrupted = await Promise.all(running);
   // Else the moments were not in the middle of anything.
   expect(interrupted[0]! + interrupted[1]!).toBeGreaterThan((lanes * rounds) / 4);
 });
@@ -84,17 +109,18 @@ async function runLane(lane: number): Promise<number> {
     if (waiting.length < asksPerRound) waiting.push(...(await newModule(upstream, random, lane, round)));
     const work = waiting.slice(0, asksPerRound);
     const requests = upstream.count();
-    const lines = ended(
-      writer,
-      work
-        .map((each) => `${lineOf(each)}\n`)
-        .join('')
-        .concat('go\n'),
-    );
-    await killSometime(writer, upstream, requests, random);
+    const report = tell(writer, [...work.map(lineOf), 'go', ''].join('\n'));
+    // The moments are counted in what happens: requests to the source, of which a first download makes three, then ends.
+    const moment = pick(random, 3 * asksPerRound);
+    await (moment < 2 * asksPerRound
+      ? Promise.race([upstream.request(() => true, requests + moment), report.ended])
+      : report.said(1 + moment - 2 * asksPerRound));
+    await sleep(random() ** 2 * 30);
+    writer.kill('SIGKILL');
+    await report.ended;
 
-    const said = (await lines).filter((line) => line !== 'ready' && line !== 'done');
-    for (const line of said) {
+    for (const line of report.lines) {
+      if (line === 'ready' || line === 'done') continue;
       const asked = work.find((each) => line.startsWith(`${lineOf(each)} `))!;
       expect(line, 'what was acknowledged').toBe(`${lineOf(asked)} ${hashOf(upstream, asked)}`);
       acknowledged.add(formatKey(asked.path, asked.version, asked.file));
@@ -115,24 +141,6 @@ async function runLane(lane: number): Promise<number> {
   await once(next, 'close');
   await checkAll(root, upstream, acknowledged, waiting);
   return interrupted;
-}
-
-/** Kills the writer after a random number of its requests, and a random while longer. */
-async function killSometime(
-  writer: Writer,
-  upstream: FakeUpstream,
-  before: number,
-  random: Random,
-): Promise<void> {
-  const closed = once(writer, 'close');
-  // A first download asks for info, mod and zip; without any, the store is only being opened.
-  const wanted = pick(random, 2 * asksPerRound);
-  const longer = random() * 25;
-  if (wanted > 0) await Promise.race([upstream.request(() => true, before + wanted), sleep(2_000)]);
-  else await sleep(random() * 100);
-  await sleep(longer);
-  writer.kill('SIGKILL');
-  await closed;
 }
 
 /** At the end, without the source: everything is served, whole and equal, and what was interrupted can be had. */

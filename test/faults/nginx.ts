@@ -10,13 +10,13 @@ import { requireTool } from '../setup/require.ts';
 export const nginx = requireTool('nginx');
 
 /** What nginx keeps of an answer. */
-export interface Kept {
+interface Kept {
   readonly status: number;
   readonly body: Buffer;
 }
 
 /** What a client of nginx got: `whole` is false where the connection broke in the middle of the body. */
-export interface Got extends Kept {
+interface Got extends Kept {
   readonly whole: boolean;
 }
 

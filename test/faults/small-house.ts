@@ -1,7 +1,8 @@
+import { Agent, get } from 'node:http';
 import { join } from 'node:path';
 import { createGate } from '../../src/fetch/gate.ts';
 import { createUpstream } from '../../src/fetch/upstream.ts';
-import { createHttpClient } from '../../src/net/http.ts';
+import type { HttpClient } from '../../src/net/client.ts';
 import type { Log } from '../../src/observe/log.ts';
 import type { Metrics } from '../../src/observe/metrics.ts';
 import type { Ask } from '../../src/stash/modules.ts';
@@ -12,7 +13,7 @@ import { openDiskStore } from '../../src/storage/disk.ts';
 import { createPoolGate } from '../../src/storage/pool-gate.ts';
 import { openTempFolder } from '../../src/storage/temp-folder.ts';
 
-/** The stash over a disk store, put together as app.ts does, without the server around it: it starts in a third of the time. */
+/** The stash over a disk store, put together as app.ts does, without a server around it: it starts in a quarter of the time. */
 export interface SmallHouse extends AsyncDisposable {
   readonly stash: Stash;
 }
@@ -22,11 +23,7 @@ export async function openSmallHouse(root: string, upstream: string): Promise<Sm
   const store = checked(await openDiskStore({ root, gate: pool }));
   const { path: scratch } = await openTempFolder({ folder: join(root, '.tmp') });
   const verifier = createVerifier({ threads: 1 });
-  const client = createHttpClient({
-    userAgent: 'Stoa/test',
-    namedHosts: [new URL(upstream).host],
-    retries: 0,
-  });
+  const client = openPlainClient();
   const lane = { running: 16, queued: 100, waitMs: 10_000 };
   const life = new AbortController();
   const stash = createStash({
@@ -69,6 +66,22 @@ export async function openSmallHouse(root: string, upstream: string): Promise<Sm
 /** What a client asks with whose connection can be cut. */
 export function ask(): Ask {
   return { asker: { address: '127.0.0.1' }, signal: new AbortController().signal, mayStream: true };
+}
+
+/** As much of a client as a source on loopback needs; loading the real one takes longer than all the rest. */
+function openPlainClient(): HttpClient {
+  const agent = new Agent({ keepAlive: true });
+  return {
+    get: (url, { signal, headers = {} }) =>
+      new Promise((resolve, reject) => {
+        get(url, { agent, signal, headers }, (body) => {
+          const length = body.headers['content-length'];
+          const size = length === undefined ? {} : { size: Number(length) };
+          resolve({ status: body.statusCode!, headers: body.headers, ...size, body, url });
+        }).on('error', reject);
+      }),
+    close: async () => agent.destroy(),
+  };
 }
 
 const nothing = (): void => undefined;

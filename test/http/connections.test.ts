@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -132,6 +132,26 @@ describe('a client', () => {
     await once(signal, 'abort');
     expect(await line()).toMatchObject({ status: 499 });
     expect(await connection.all).toBe('');
+  });
+
+  it.each([
+    ['a long body in memory', () => memoryFile(Buffer.alloc(1_000_000))],
+    ['a stored file', () => openFile(['ab', 'cd'])],
+  ])('that left before %s came is told of in its line', async (_, open) => {
+    const asked = Promise.withResolvers<Ask>();
+    const { port, line } = await openTestServer({
+      modules: {
+        open: async (_version, _file, from) => {
+          asked.resolve(from);
+          await once(from.signal, 'abort');
+          return open();
+        },
+      },
+    });
+    const connection = await dial(port, getAndStay(paths.zip));
+    await asked.promise;
+    connection.socket.resetAndDestroy();
+    expect(await line()).toMatchObject({ status: 499, errorKind: 'canceled', bytes: 0 });
   });
 
   it('that closes its side at once still gets what is in memory', async () => {
@@ -407,7 +427,7 @@ describe('a unix socket', () => {
     await expect(openTestServer({ settings: { listen: { socket: path } } })).rejects.toThrow(
       'it is no socket',
     );
-    await chmod(path, 0o600);
+    expect(await readFile(path, 'utf8')).toBe('text');
   });
 
   it('cuts a failing download too', async () => {
@@ -432,7 +452,6 @@ describe('a unix socket', () => {
 
   /** A socket file that nobody listens on: the server is closed after the file was moved away and back. */
   async function leaveStale(path: string): Promise<void> {
-    const { rename } = await import('node:fs/promises');
     const dead = createServer().listen(path);
     await once(dead, 'listening');
     await rename(path, `${path}.kept`);
