@@ -93,13 +93,6 @@ export async function startServer({ settings }: Loaded, log: Log): Promise<Runni
   census.count(life.signal).catch((error: unknown) => {
     if (!life.signal.aborted) log.warn('the stored modules could not be counted', { reason: String(error) });
   });
-  try {
-    await client.ready();
-  } catch (error) {
-    life.abort(error);
-    await server.drain();
-    throw error;
-  }
   log.info(`listening on ${server.url}`, { data: settings.data, upstream: sourceNames(settings.upstream) });
 
   const closed = Promise.withResolvers<void>();
@@ -109,6 +102,12 @@ export async function startServer({ settings }: Loaded, log: Log): Promise<Runni
     life.abort(new StoaError('draining', 'the server is shutting down'));
     await Promise.all([client.close(), verifier.close()]);
   }
+  // The first answers come before the client's library is loaded, which takes the thread for a while.
+  const loading = setTimeout(
+    () => client.ready().catch((error) => end().then(() => closed.reject(error), closed.reject)),
+    100,
+  );
+  life.signal.addEventListener('abort', () => clearTimeout(loading), { once: true });
   return {
     address: server.url,
     closed: closed.promise,

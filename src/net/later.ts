@@ -2,7 +2,7 @@ import type { HttpClient } from './client.ts';
 
 /**
  * A client that is still being loaded: the HTTP library takes longer to load than all else, and hits do without it.
- * Requests wait for it; `ready` is fulfilled when it is there, and rejects with what keeps it from being made.
+ * Requests wait for it; `ready` loads it, and rejects with what keeps it from being made.
  */
 export function clientLater(load: () => Promise<HttpClient>): HttpClient & { ready(): Promise<void> } {
   let loading: Promise<HttpClient> | undefined;
@@ -14,7 +14,7 @@ export function clientLater(load: () => Promise<HttpClient>): HttpClient & { rea
 
   return {
     get: async (url, request) => (await client()).get(url, request),
-    close: async () => (await client()).close(),
+    close: async () => (await loading)?.close(),
     ready: async () => void (await client()),
   };
 }
