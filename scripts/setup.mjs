@@ -32,11 +32,12 @@ function fail(reason) {
 
 if (!installed() || !recentNode()) {
   const npm = process.env.npm_execpath;
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+  // Not `npm ci`, which refuses a lock file that lacks other platforms' packages, as one made behind a partial mirror does.
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
   const run = npm
     ? spawnSync(process.execPath, [npm, ...args], { cwd: root, stdio: 'inherit' })
     : spawnSync('npm', args, { cwd: root, stdio: 'inherit' });
-  if (run.status !== 0) fail('setup: npm ci failed; its message is above');
+  if (run.status !== 0) fail('setup: npm install failed; its message is above');
 }
 if (!recentNode()) {
   fail(
