@@ -55,16 +55,19 @@ export function createFiles(options: {
   return {
     async open(version, file, ask) {
       const key = formatKey(version.path, version.version, file);
+      // Beside the look into storage, not after it: a first request waits for both.
+      const recalled = recallAbsence(fresh, key, ask);
+      recalled.catch(() => undefined);
       const stored = await readWhole(store, key, ask.signal);
       if (stored !== undefined) return keep(key, file, stored);
-      return withAbsence(fresh, key, ask, () =>
+      const fetch = (): Promise<Opened> =>
         flights.wait(
           key,
           ask.signal,
           () => undefined,
           (_, signal) => fetchAndPublish(version, file, key, ask.via, signal),
-        ),
-      );
+        );
+      return withAbsence(fresh, key, ask, fetch, recalled);
     },
     publishInfo: (version, bytes, signal) => publisher.small(version, 'info', bytes, signal),
   };
@@ -73,16 +76,17 @@ export function createFiles(options: {
 /**
  * Runs a fetch of a canonical version's file unless its source said lately that there is none, and remembers
  * when it says so now. While the source is down, an absence that it once stated stays one: the go command probes
- * the paths below a module, and a failure there would end a build.
+ * the paths below a module, and a failure there would end a build. `recalled` is what is remembered, where the caller looked already.
  */
 export async function withAbsence<T>(
   fresh: Fresh,
   fileKey: string,
   ask: Ask,
   fetch: () => Promise<T>,
+  recalled: Promise<void> = recallAbsence(fresh, fileKey, ask),
 ): Promise<T> {
-  const key = fileKey.replace('/@v/', '/@absent/');
-  await fresh.recallAbsence(key, ask.cachedOnly === true ? Number.POSITIVE_INFINITY : undefined);
+  const key = absentKey(fileKey);
+  await recalled;
   if (ask.cachedOnly === true)
     throw new StoaError('notFound', `${fileKey}: not kept here, and the request forbids to fetch it`);
   try {
@@ -93,6 +97,18 @@ export async function withAbsence<T>(
       await fresh.recallAbsence(key, Number.POSITIVE_INFINITY);
     throw error;
   }
+}
+
+/** Throws `notFound` when the source said so lately, or ever where it must not be asked. */
+function recallAbsence(fresh: Fresh, fileKey: string, ask: Ask): Promise<void> {
+  return fresh.recallAbsence(
+    absentKey(fileKey),
+    ask.cachedOnly === true ? Number.POSITIVE_INFINITY : undefined,
+  );
+}
+
+function absentKey(fileKey: string): string {
+  return fileKey.replace('/@v/', '/@absent/');
 }
 
 /** A file that is wholly in memory: one object for all who ask. */

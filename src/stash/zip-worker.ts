@@ -14,7 +14,7 @@ const jobs = new Map<number, { readonly job: ZipJob; readonly fd: number }>();
 
 // On Linux this lowers the calling thread alone: verifying must not take the processor from answering.
 try {
-  setPriority(10);
+  setPriority(19);
 } catch {
   // Where it is forbidden, the threads simply compete.
 }
