@@ -1,4 +1,4 @@
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import type { Figure } from './figures.ts';
 import type { Verdict } from './measures.ts';
 import type { Processes } from './processes.ts';
@@ -22,7 +22,7 @@ export async function describeMachine(processes: Processes): Promise<string> {
   const model = cpus()[0]?.model ?? 'unknown processor';
   const go = (await processes.run('go', ['env', 'GOVERSION'])).trim();
   const memory = Math.round(totalmem() / 2 ** 30);
-  return `${cpus().length} cores (${model}), ${memory} GiB, Linux ${release()}, Node ${process.versions.node}, ${go}`;
+  return `${cpus().length} cores (${model}), ${memory} GiB, Linux, Node ${process.versions.node}, ${go}`;
 }
 
 /** The text of docs/benchmarks.md. */
