@@ -2,6 +2,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { StoaError } from '../errors.ts';
 import type { Spool } from '../fetch/fetcher.ts';
+import { diskError } from '../storage/disk-files.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
 import { orAborted } from './flight.ts';
 
@@ -154,7 +155,7 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
           options.onWritten(written);
         }
       } catch (error) {
-        broken = diskError(subject, error);
+        broken = diskError(`${subject}: cannot write the download`, error) as Error;
         accept?.();
         finish?.(broken);
       } finally {
@@ -325,15 +326,4 @@ function withoutFirst(chunks: Buffer[], bytes: number): Buffer[] {
   const rest = chunks.slice(i);
   if (skip > 0) rest[0] = rest[0]!.subarray(skip);
   return rest;
-}
-
-function diskError(subject: string, error: unknown): StoaError {
-  const code = (error as NodeJS.ErrnoException).code;
-  const reason =
-    code === 'ENOSPC' || code === 'EDQUOT'
-      ? 'disk full'
-      : code === 'EROFS'
-        ? 'read-only file system'
-        : String((error as Error).message);
-  return new StoaError('storage', `${subject}: cannot write the download: ${reason}`, { cause: error });
 }
