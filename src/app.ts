@@ -9,11 +9,12 @@ import type { Loaded } from './config/load.ts';
 import type { Settings } from './config/schema.ts';
 import { StoaError } from './errors.ts';
 import type { Fetcher } from './fetch/fetcher.ts';
-import { createGate, type Gate } from './fetch/gate.ts';
+import { createGate } from './fetch/gate.ts';
 import { checkLoop, viaHeader } from './fetch/loop.ts';
 import { createRoute } from './fetch/route.ts';
 import type { RouteEntry } from './fetch/route-list.ts';
-import { createUpstream } from './fetch/upstream.ts';
+import { createTurns } from './fetch/turns.ts';
+import { createUpstream, type UpstreamOptions } from './fetch/upstream.ts';
 import { openServer } from './http/server.ts';
 import type { ServerSettings } from './http/settings.ts';
 import type { HttpClient } from './net/client.ts';
@@ -21,7 +22,7 @@ import { type Credential, netrcCredentials } from './net/credentials.ts';
 import { clientLater } from './net/later.ts';
 import { parseNetrc } from './net/netrc.ts';
 import type { Log } from './observe/log.ts';
-import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { createMetrics } from './observe/metrics.ts';
 import { createTraceIds } from './observe/trace.ts';
 import { createCensus } from './stash/census.ts';
 import { createStash } from './stash/stash.ts';
@@ -44,6 +45,7 @@ export async function startServer({ settings }: Loaded, log: Log): Promise<Runni
   const version = stoaVersion();
   const metrics = createMetrics({ version });
   const pool = createPoolGate();
+  const turns = createTurns();
   const { store: backend, scratch } = await openStorage(settings, pool);
   const writes = watchWrites(checked(backend));
   const { store } = writes;
@@ -53,9 +55,10 @@ export async function startServer({ settings }: Loaded, log: Log): Promise<Runni
   const census = createCensus(store);
   const stash = createStash({
     store,
-    fetcher: openSources(settings, { client, gate, metrics, log, instanceId }),
+    fetcher: openSources(settings, { client, gate, turns, metrics, log, instanceId }),
     verifier,
     pool,
+    turns,
     log,
     metrics,
     scratch,
@@ -162,10 +165,7 @@ async function openClient(
   });
 }
 
-function openSources(
-  settings: Settings,
-  parts: { client: HttpClient; gate: Gate; metrics: Metrics; log: Log; instanceId: string },
-): Fetcher {
+function openSources(settings: Settings, parts: Omit<UpstreamOptions, 'url'>): Fetcher {
   return createRoute({
     routes: settings.routes,
     fallback: settings.upstream,

@@ -40,10 +40,16 @@ export interface Want {
   readonly not?: readonly string[];
 }
 
-/** Where the bytes came from; `info` is the `.info` of the commit that was read, from sources that read repositories. */
+/** Where the bytes came from, and from sources that read repositories of which commit. */
 export interface Fetched {
   readonly source: string;
+  /** The `.info` of the commit that was read. */
   readonly info?: Uint8Array;
+  /**
+   * Set where the tag of the version no longer leads to the commit that was wanted and read: the commit it leads to now,
+   * `''` when it is gone.
+   */
+  readonly moved?: string;
 }
 
 export interface FetchedList {

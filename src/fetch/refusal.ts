@@ -26,7 +26,7 @@ const statusNames: Readonly<Record<number, string>> = {
  * command takes both for absence); all else is `upstream`: the source could not, or would not, say.
  */
 export async function readRefusal(subject: string, source: string, reply: HttpReply): Promise<StoaError> {
-  const status = `answered ${[reply.status, statusNames[reply.status]].join(' ').trim()}`;
+  const status = `answered ${formatStatus(reply.status)}`;
   const reason = formatReason(await readStart(reply.body), reply.headers['content-type'], subject);
   const told = reason === '' ? `${source} ${status}` : `${source} ${status}: ${reason}`;
   if (reply.status === 404 || reply.status === 410) {
@@ -36,6 +36,11 @@ export async function readRefusal(subject: string, source: string, reply: HttpRe
   }
   const { retryAfter } = reply;
   return new StoaError('upstream', `${subject}: ${told}`, retryAfter === undefined ? {} : { retryAfter });
+}
+
+/** A status with its name, where that is known: `404 Not Found`. */
+export function formatStatus(status: number): string {
+  return [status, statusNames[status]].join(' ').trim();
 }
 
 /**

@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises';
-import { isStoaError, StoaError, toStoaError } from '../errors.ts';
+import { isStoaError, StoaError } from '../errors.ts';
 import { escapePath } from '../module/path.ts';
 import { isPseudoVersion } from '../module/pseudo.ts';
 import { escapeVersion, formatModuleVersion, type ModuleVersion } from '../module/version.ts';
@@ -12,7 +12,9 @@ import { checkInfo, checkMod, checkZipHead, parseList, zipHeadBytes } from './ch
 import type { Fetched, FetchedInfo, FetchedList, Fetcher, ModuleFile, Spool, Want } from './fetcher.ts';
 import type { Gate, Lane } from './gate.ts';
 import { formatVia, viaHeader } from './loop.ts';
+import { namedError } from './named-error.ts';
 import { readRefusal } from './refusal.ts';
+import type { Turns } from './turns.ts';
 
 /** What an upstream client stands on. */
 export interface UpstreamOptions {
@@ -20,6 +22,7 @@ export interface UpstreamOptions {
   readonly url: string;
   readonly client: HttpClient;
   readonly gate: Gate;
+  readonly turns: Turns;
   readonly metrics: Metrics;
   readonly log: Log;
   /** Of this server, for requests that come back to it. */
@@ -59,7 +62,7 @@ interface Exchange {
  * checked to be what was asked for. A zip is streamed; its first bytes are checked before the spool begins.
  */
 export function createUpstream(options: UpstreamOptions): Fetcher {
-  const { url, client, gate, metrics, log, instanceId, now = () => performance.now() } = options;
+  const { url, client, gate, turns, metrics, log, instanceId, now = () => performance.now() } = options;
   const { host } = new URL(url);
 
   async function list(path: string, signal: AbortSignal, via?: string): Promise<FetchedList> {
@@ -150,11 +153,12 @@ export function createUpstream(options: UpstreamOptions): Fetcher {
   ): Promise<T> {
     const { subject, path, target, lane, maxBytes, compressed = false, signal, via } = request;
     const leave = await gate.enter(host, lane, signal).catch((error: unknown) => {
-      throw named(error, subject, signal);
+      throw namedError(error, subject, signal);
     });
     const began = now();
     let reply: HttpReply | undefined;
     try {
+      await new Promise<void>(turns);
       reply = await client.get(new URL(`${url}/${escapeUrlPath(target)}`), {
         signal,
         module: path,
@@ -163,6 +167,7 @@ export function createUpstream(options: UpstreamOptions): Fetcher {
         headers: { [viaHeader]: formatVia(instanceId, via) },
       });
       exchange.status = reply.status;
+      await new Promise<void>(turns);
       if (reply.status !== 200) throw await readRefusal(subject, url, reply);
       const value = await read(reply, (bytes) => {
         exchange.bytes += bytes;
@@ -171,7 +176,7 @@ export function createUpstream(options: UpstreamOptions): Fetcher {
       return value;
     } catch (error) {
       reply?.body.destroy();
-      const failure = named(error, subject, signal);
+      const failure = namedError(error, subject, signal);
       report(failure, request, exchange.bytes, now() - began);
       throw failure;
     } finally {
@@ -212,26 +217,6 @@ export function createUpstream(options: UpstreamOptions): Fetcher {
   }
 
   return { list, query, fetch };
-}
-
-/** The error for the person who asked, which begins with the module. */
-function named(error: unknown, subject: string, signal: AbortSignal): StoaError {
-  const known = classify(error, signal);
-  const { kind, message } = known;
-  return message.startsWith(`${subject}: `)
-    ? known
-    : new StoaError(kind, `${subject}: ${message}`, { cause: known });
-}
-
-function classify(error: unknown, signal: AbortSignal): StoaError {
-  if (signal.aborted) {
-    // Whoever aborted may have said why, such as a deadline.
-    return isStoaError(signal.reason)
-      ? signal.reason
-      : new StoaError('canceled', 'canceled', { cause: error });
-  }
-  const isCut = error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
-  return isCut ? new StoaError('upstream', 'the transfer broke off', { cause: error }) : toStoaError(error);
 }
 
 /** Escapes as Go's url.PathEscape does, which leaves less alone than encodeURIComponent (`!`) and more (`+`, `@`); slashes stay. */

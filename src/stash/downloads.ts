@@ -1,9 +1,11 @@
 import { isStoaError, StoaError, toStoaError } from '../errors.ts';
 import type { Fetched, Fetcher } from '../fetch/fetcher.ts';
+import type { Turns } from '../fetch/turns.ts';
 import { parseModFile } from '../module/modfile.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { createBufferPool } from '../storage/buffer-pool.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
 import { createFlights, orAborted } from './flight.ts';
 import type { Ask, Opened } from './modules.ts';
@@ -39,6 +41,7 @@ export function createDownloads(options: {
   readonly verifier: Verifier;
   readonly metrics: Metrics;
   readonly pool: PoolGate;
+  readonly turns: Turns;
   /** A path for a new spool file, in the file system of a store on disk. */
   readonly scratch: () => string;
   readonly maxBytes: number;
@@ -56,6 +59,8 @@ export function createDownloads(options: {
 }): Downloads {
   const { fetcher, publisher, verifier, metrics, life, now } = options;
   const flights = createFlights<Transfer, string>({ deadlineMs: options.deadlineMs, life });
+  // 32 MiB at most; what a download needs beyond it comes in smaller pieces.
+  const buffers = createBufferPool({ bytes: 128 * 1024, count: 256 });
   const failures = createTier<{ readonly at: number; readonly error: StoaError }>(1024 * 1024);
 
   /** The spool of a new download, which is hashed as it grows. */
@@ -66,6 +71,8 @@ export function createDownloads(options: {
       subject: formatModuleVersion(version),
       maxBytes: options.maxBytes,
       pool: options.pool,
+      buffers,
+      turns: options.turns,
       onWritten(bytes) {
         if (bytes > 0) verify().grow(bytes);
         else abandon();

@@ -2,9 +2,12 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { StoaError } from '../errors.ts';
 import type { Spool } from '../fetch/fetcher.ts';
+import type { Turns } from '../fetch/turns.ts';
+import type { BufferPool } from '../storage/buffer-pool.ts';
 import { diskError } from '../storage/disk-files.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
 import { orAborted } from './flight.ts';
+import { createSpoolMemory } from './spool-memory.ts';
 
 /**
  * A download on its way: written once, into a local file, and read meanwhile by any number of followers. The
@@ -38,6 +41,9 @@ export interface FileSpoolOptions {
   readonly subject: string;
   readonly maxBytes: number;
   readonly pool: PoolGate;
+  /** Memory for what is on its way to the file, and for followers that read it back. */
+  readonly buffers: BufferPool;
+  readonly turns: Turns;
   /** Called after bytes reached the file, with how many are there; called with 0 when it starts over. */
   readonly onWritten: (bytes: number) => void;
 }
@@ -45,29 +51,22 @@ export interface FileSpoolOptions {
 /** A zip without these has no end of central directory record, which no reader does without. */
 const withheldBytes = 1024;
 
-/** Bytes kept in memory for the followers that are at the live edge. */
-const tailBytes = 256 * 1024;
-
-/** Bytes that may wait for the disk before the source is slowed down. */
-const backlogBytes = 1024 * 1024;
-
-/** Follower's buffer for reading back what is no longer in memory. */
-const readBytes = 256 * 1024;
+/** Follower's buffer for reading back what is no longer in memory, where the pool has none left. */
+const ownReadBytes = 64 * 1024;
 
 /**
  * A spool over a file that must not exist. It is opened behind the caller's back, since the source can be asked meanwhile; what keeps
  * it from being opened fails the first write. The caller disposes of the spool, which removes the file.
  */
 export function createSpool(options: FileSpoolOptions): FileSpool {
-  const { file, subject, pool } = options;
+  const { file, subject, pool, buffers } = options;
   const opening = open(file, 'wx+', 0o644);
   opening.catch(() => undefined);
   const begun = Promise.withResolvers<{ source: string; size?: number }>();
   begun.promise.catch(() => undefined);
   let growth = Promise.withResolvers<void>();
-  let tail: { offset: number; chunk: Buffer }[] = [];
+  let memory = createSpoolMemory(buffers);
   let declared: number | undefined;
-  let received = 0;
   let written = 0;
   let ended = false;
   let released = false;
@@ -93,9 +92,9 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
 
   /** How far followers may read now. */
   function visible(): number {
-    if (released) return received;
-    const end = declared === undefined ? received : declared;
-    return Math.max(0, Math.min(received, end - withheldBytes));
+    if (released) return memory.end;
+    const end = declared === undefined ? memory.end : declared;
+    return Math.max(0, Math.min(memory.end, end - withheldBytes));
   }
 
   function begin(from: { readonly source: string; readonly size?: number }): Writable {
@@ -106,10 +105,10 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
       );
     generation++;
     declared = from.size;
-    received = 0;
     written = 0;
     ended = false;
-    tail = [];
+    memory.close();
+    memory = createSpoolMemory(buffers);
     if (generation > 1) void onDisk(async () => (await opening).truncate(0)).catch(() => undefined);
     options.onWritten(0);
     if (declared !== undefined && declared > options.maxBytes) throw tooLarge(from.source, declared);
@@ -124,39 +123,48 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
   }
 
   function writer(from: { readonly source: string; readonly size?: number }, mine: number): Writable {
-    let backlog: Buffer[] = [];
-    let backlogSize = 0;
+    const into = memory;
     let pumping = false;
-    let accept: (() => void) | undefined;
+    /** What there was no room for, and what to tell when there is. */
+    let waiting: { rest: Buffer; accepted: (error?: Error) => void } | undefined;
     let finish: ((error?: Error | null) => void) | undefined;
     let broken: Error | undefined;
+
+    function admit(): void {
+      if (waiting === undefined) return;
+      const { rest, accepted } = waiting;
+      const taken = into.append(rest);
+      grew();
+      if (taken < rest.length) {
+        waiting.rest = rest.subarray(taken);
+      } else {
+        waiting = undefined;
+        options.turns(accepted);
+      }
+    }
+
+    async function flush(): Promise<void> {
+      for (let part = into.unflushed(); part !== undefined; part = into.unflushed()) {
+        const { bytes } = part;
+        await onDisk(async () => {
+          if (mine === generation) await writeAll(await opening, bytes, written);
+        }).finally(part.return);
+        if (mine !== generation) return;
+        written += bytes.length;
+        into.flushed(bytes.length);
+        options.onWritten(written);
+        admit();
+      }
+    }
 
     async function pump(): Promise<void> {
       if (pumping) return;
       pumping = true;
       try {
-        while (backlog.length > 0) {
-          const chunks = backlog;
-          const size = backlogSize;
-          backlog = [];
-          backlogSize = 0;
-          accept?.();
-          accept = undefined;
-          await onDisk(async () => {
-            if (mine === generation) await writeAll(await opening, chunks, written);
-          });
-          if (mine !== generation) return;
-          written += size;
-          while (
-            tail.length > 0 &&
-            tail[0]!.offset + tail[0]!.chunk.length <= Math.min(written, received - tailBytes)
-          )
-            tail.shift();
-          options.onWritten(written);
-        }
+        await flush();
       } catch (error) {
         broken = diskError(`${subject}: cannot write the download`, error) as Error;
-        accept?.();
+        waiting?.accepted(broken);
         finish?.(broken);
       } finally {
         pumping = false;
@@ -167,9 +175,9 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
     return new Writable({
       write(chunk: Buffer, _encoding, callback) {
         if (broken !== undefined) return callback(broken);
-        if (received + chunk.length > options.maxBytes)
-          return callback(tooLarge(from.source, received + chunk.length));
-        if (from.size !== undefined && received + chunk.length > from.size) {
+        const received = into.end + chunk.length;
+        if (received > options.maxBytes) return callback(tooLarge(from.source, received));
+        if (from.size !== undefined && received > from.size) {
           return callback(
             new StoaError(
               'integrity',
@@ -177,22 +185,17 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
             ),
           );
         }
-        tail.push({ offset: received, chunk });
-        received += chunk.length;
-        backlog.push(chunk);
-        backlogSize += chunk.length;
         begun.resolve(from);
-        grew();
-        if (backlogSize > backlogBytes) accept = () => callback(broken);
-        else callback();
+        waiting = { rest: chunk, accepted: callback };
+        admit();
         void pump();
       },
       final(callback) {
-        if (from.size !== undefined && received !== from.size) {
+        if (from.size !== undefined && into.end !== from.size) {
           return callback(
             new StoaError(
               'upstream',
-              `${subject}: ${from.source} ended after ${received} of ${from.size} bytes`,
+              `${subject}: ${from.source} ended after ${into.end} of ${from.size} bytes`,
             ),
           );
         }
@@ -213,7 +216,8 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
   }): AsyncGenerator<Uint8Array> {
     let at = range.start ?? 0;
     const end = range.end ?? Number.POSITIVE_INFINITY;
-    let buffer: Buffer | undefined;
+    let pooled: Uint8Array | undefined;
+    let own: Uint8Array | undefined;
     readers++;
     try {
       while (at < end) {
@@ -225,22 +229,28 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
           continue;
         }
         taken = true;
-        const live = fromTail(tail, at, limit);
+        const live = memory.lend(at, limit);
         if (live !== undefined) {
-          at += live.length;
-          yield live;
+          at += live.bytes.length;
+          try {
+            yield live.bytes;
+          } finally {
+            live.return();
+          }
           continue;
         }
-        buffer ??= Buffer.allocUnsafe(readBytes);
+        pooled ??= buffers.take();
+        if (pooled === undefined) own ??= Buffer.allocUnsafeSlow(ownReadBytes);
+        const buffer = (pooled ?? own)!;
         const length = Math.min(buffer.length, limit - at, written - at);
-        const into = buffer;
         const from = at;
-        const { bytesRead } = await pool.run(async () => (await opening).read(into, 0, length, from));
+        const { bytesRead } = await pool.run(async () => (await opening).read(buffer, 0, length, from));
         if (bytesRead === 0) throw new StoaError('storage', `${subject}: the spool file was cut`);
         at += bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
     } finally {
+      if (pooled !== undefined) buffers.give(pooled);
       readers--;
       if (disposed && readers === 0) await closeFile();
     }
@@ -284,46 +294,16 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
     unlink: removeName,
     async [Symbol.asyncDispose]() {
       disposed = true;
+      memory.close();
       await removeName();
       if (readers === 0) await closeFile();
     },
   };
 }
 
-/** The bytes at `at` up to `limit` that one chunk in memory has, if any. */
-function fromTail(
-  tail: readonly { offset: number; chunk: Buffer }[],
-  at: number,
-  limit: number,
-): Buffer | undefined {
-  const first = tail[0];
-  if (first === undefined || at < first.offset) return undefined;
-  for (let i = tail.length - 1; i >= 0; i--) {
-    const { offset, chunk } = tail[i]!;
-    if (at >= offset)
-      return at < offset + chunk.length
-        ? chunk.subarray(at - offset, Math.min(chunk.length, limit - offset))
-        : undefined;
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
   }
-  return undefined;
-}
-
-async function writeAll(handle: FileHandle, chunks: Buffer[], position: number): Promise<void> {
-  let rest = chunks;
-  let at = position;
-  while (rest.length > 0) {
-    const { bytesWritten } = await handle.writev(rest, at);
-    at += bytesWritten;
-    rest = withoutFirst(rest, bytesWritten);
-  }
-}
-
-/** What a short write left over. */
-function withoutFirst(chunks: Buffer[], bytes: number): Buffer[] {
-  let skip = bytes;
-  let i = 0;
-  while (i < chunks.length && skip >= chunks[i]!.length) skip -= chunks[i++]!.length;
-  const rest = chunks.slice(i);
-  if (skip > 0) rest[0] = rest[0]!.subarray(skip);
-  return rest;
 }

@@ -1,5 +1,6 @@
 import type { StoaError } from '../errors.ts';
 import type { Fetcher, ModuleFile } from '../fetch/fetcher.ts';
+import type { Turns } from '../fetch/turns.ts';
 import { isSemver } from '../module/semver.ts';
 import { formatKey } from '../module/target.ts';
 import type { ModuleVersion } from '../module/version.ts';
@@ -39,6 +40,7 @@ export interface StashOptions {
   readonly fetcher: Fetcher;
   readonly verifier: Verifier;
   readonly pool: PoolGate;
+  readonly turns: Turns;
   readonly log: Log;
   readonly metrics: Metrics;
   /** A path for a new file of a download under way; in the file system of a store on disk. */
@@ -78,6 +80,7 @@ export function createStash(options: StashOptions): Stash {
     fetcher,
     verifier,
     pool,
+    turns,
     log,
     metrics,
     scratch,
@@ -104,6 +107,7 @@ export function createStash(options: StashOptions): Stash {
     memoryFileBytes: limits.memoryFileBytes,
     deadlineMs: limits.downloadMs,
     life,
+    now,
   });
   const behind = createBehind({ store, life, log });
   const facts = createFacts({ store, maxBytes: share, behind, life });
@@ -124,6 +128,7 @@ export function createStash(options: StashOptions): Stash {
     verifier,
     metrics,
     pool,
+    turns,
     scratch,
     maxBytes: limits.maxZipBytes,
     deadlineMs: limits.downloadMs,

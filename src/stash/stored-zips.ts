@@ -9,6 +9,7 @@ import type { Blob, BlobInfo, BlobStore } from '../storage/store.ts';
 import { inMemory } from './files.ts';
 import { createFlights } from './flight.ts';
 import type { Ask, Opened } from './modules.ts';
+import { createOpenZips, type Lease } from './open-zips.ts';
 import { type Publisher, readWhole } from './publish.ts';
 import { createTier, type Tier } from './tier.ts';
 import type { Verifier } from './verifier.ts';
@@ -44,9 +45,11 @@ export function createStoredZips(options: {
   readonly scratch: () => string;
   readonly deadlineMs: number;
   readonly life: AbortSignal;
+  readonly now: () => number;
 }): StoredZips {
   const { store, publisher, verifier, metrics, memory, life } = options;
   const verdicts = createTier<Verdict>(64 * 1024 * 1024);
+  const openZips = createOpenZips<string>({ life, now: options.now });
   const checks = createFlights<undefined, Verdict>({ deadlineMs: options.deadlineMs, life });
   const loads = createFlights<undefined, Opened>({ deadlineMs: options.deadlineMs, life });
 
@@ -117,15 +120,24 @@ export function createStoredZips(options: {
     );
   }
 
+  /** Reads the blob that `info` describes; one that has its verdict stays open for the next request. */
   async function* readBlob(
     key: string,
     info: BlobInfo,
     range: { start?: number; end?: number; signal: AbortSignal },
+    h1?: string,
   ): AsyncGenerator<Uint8Array> {
-    await using blob = await store.get(key, range);
-    if (blob?.identity !== info.identity)
+    const blob = await store.get(key, range);
+    if (blob === undefined || blob.identity !== info.identity) {
+      await blob?.close();
       throw new StoaError('storage', `${key}: the stored zip changed while it was read`);
-    yield* blob.read();
+    }
+    const use = h1 === undefined ? blob : openZips.keep(key, blob, h1);
+    try {
+      yield* blob.read();
+    } finally {
+      await use.close();
+    }
   }
 
   function fromStore(key: string, info: BlobInfo, h1: string): Opened {
@@ -134,9 +146,13 @@ export function createStoredZips(options: {
       size: info.size,
       etag: `"${h1}-${info.size}"`,
       stored: true,
-      read: (range) => readBlob(key, info, range),
+      read: (range) => readBlob(key, info, range, h1),
       close: async () => undefined,
     };
+  }
+
+  function fromOpen({ info, about: h1, read, close }: Lease<string>): Opened {
+    return { outcome: 'hit', size: info.size, etag: `"${h1}-${info.size}"`, stored: true, read, close };
   }
 
   /** The bytes at once, the last of them after the verdict. */
@@ -176,7 +192,11 @@ export function createStoredZips(options: {
   return {
     async open(version, ask) {
       const key = formatKey(version.path, version.version, 'zip');
+      const recent = openZips.recent(key);
+      if (recent !== undefined) return fromOpen(recent);
       const info = await store.stat(key, { signal: ask.signal });
+      const open = openZips.seen(key, info);
+      if (open !== undefined) return fromOpen(open);
       if (info === undefined) return undefined;
       const small = info.size <= options.memoryFileBytes;
       const judged = judge(version, key, info, ask.mayStream === true && !small ? life : ask.signal);

@@ -10,6 +10,9 @@ import { createZipJob, type ZipJob } from './zip-job.ts';
 /** Room for an entry that is inflated in one call. */
 const shared = Buffer.allocUnsafeSlow(4 * 1024 * 1024);
 
+/** Room for many small entries. */
+const window = Buffer.allocUnsafeSlow(256 * 1024);
+
 const jobs = new Map<number, { readonly job: ZipJob; readonly fd: number }>();
 
 // On Linux this lowers the calling thread alone: verifying must not take the processor from answering.
@@ -43,6 +46,8 @@ async function handle(message: ToWorker): Promise<void> {
   } catch (error) {
     answer({ id: message.id, error: describe(error) });
   } finally {
+    // Another file may get this number.
+    if (held.fd === entry.fd) held.fd = -1;
     closeSync(entry.fd);
   }
 }
@@ -56,26 +61,31 @@ function describe(error: unknown): { kind: string; message: string } {
   return { kind, message };
 }
 
+/** What the window holds: of which file, and which bytes of it. */
+const held = { fd: -1, start: 0, length: 0 };
+
 /**
- * Reads through a window, since a zip is mostly many small entries in a row; a larger piece goes through memory that all jobs
- * share. What it gives is valid until the next call.
+ * Reads through a window, since a zip is mostly many small entries in a row; a larger piece goes through memory of its own kind.
+ * All jobs share both, one after the other: a hundred windows would be memory that is used once in a while each. What it gives is valid until the
+ * next call of any job.
  */
 function windowed(fd: number): ReadAt {
-  const window = Buffer.allocUnsafe(256 * 1024);
-  let start = 0;
-  let length = 0;
   return (offset, wanted) => {
-    if (offset >= start && offset + wanted <= start + length)
+    const { start, length } = held;
+    if (held.fd === fd && offset >= start && offset + wanted <= start + length)
       return window.subarray(offset - start, offset - start + wanted);
     if (wanted > window.length)
       return fill(fd, wanted <= shared.length ? shared : Buffer.allocUnsafe(wanted), offset, wanted).subarray(
         0,
         wanted,
       );
-    start = offset;
-    length = readSync(fd, window, 0, window.length, offset);
-    if (length < wanted) fill(fd, window.subarray(length), offset + length, wanted - length);
-    length = Math.max(length, wanted);
+    held.fd = -1;
+    held.start = offset;
+    held.length = readSync(fd, window, 0, window.length, offset);
+    if (held.length < wanted)
+      fill(fd, window.subarray(held.length), offset + held.length, wanted - held.length);
+    held.length = Math.max(held.length, wanted);
+    held.fd = fd;
     return window.subarray(0, wanted);
   };
 }

@@ -1,5 +1,4 @@
 import { StoaError } from '../errors.ts';
-import { bufferBytes } from './buffer-pool.ts';
 import { blobFlags, diskError, nodeFiles } from './disk-files.ts';
 import type { PoolGate } from './pool-gate.ts';
 import type { Body, FileBody } from './store.ts';
@@ -26,6 +25,9 @@ export function checkBodySize({ file, size }: FileBody, found: number): void {
     throw new StoaError('storage', `${file}: has ${found} bytes, not the ${size} it should have`);
 }
 
+/** Bytes of a finished file that are read at once. */
+const copyBytes = 1024 * 1024;
+
 async function* readFileBody(body: FileBody, gate: PoolGate | undefined): AsyncGenerator<Uint8Array> {
   const run = <T>(work: () => Promise<T>) => (gate === undefined ? work() : gate.run(work));
   const what = `${body.file}: cannot be read`;
@@ -33,7 +35,7 @@ async function* readFileBody(body: FileBody, gate: PoolGate | undefined): AsyncG
     throw diskError(what, error);
   });
   try {
-    const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, body.size + 1));
+    const buffer = Buffer.allocUnsafe(Math.min(copyBytes, body.size + 1));
     let position = 0;
     for (;;) {
       const at = position;

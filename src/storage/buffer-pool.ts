@@ -1,7 +1,7 @@
-/** Memory for reading files in large pieces, used again and again. */
+/** Memory for passing files on in large pieces, used again and again. */
 export interface BufferPool {
   /**
-   * A buffer of `bufferBytes`, or undefined when all are lent: the reader then makes do with a small one of
+   * A buffer of the pool's size, or undefined when all are lent: the caller then makes do with a small one of
    * its own.
    */
   take(): Uint8Array | undefined;
@@ -9,11 +9,14 @@ export interface BufferPool {
   give(buffer: Uint8Array): void;
 }
 
-/** Bytes of one pooled buffer: reading 9 MB in pieces of 1 MiB costs half the CPU of pieces of 64 KiB. */
-export const bufferBytes = 1024 * 1024;
-
-/** A pool that makes buffers as they are needed, at most `count` of them, and keeps them. */
-export function createBufferPool(count = 48): BufferPool {
+/** A pool that makes buffers of so many bytes as they are needed, at most `count` of them, and keeps them. */
+export function createBufferPool({
+  bytes,
+  count,
+}: {
+  readonly bytes: number;
+  readonly count: number;
+}): BufferPool {
   const idle: Uint8Array[] = [];
   let made = 0;
   return {
@@ -21,7 +24,7 @@ export function createBufferPool(count = 48): BufferPool {
       const buffer = idle.pop();
       if (buffer !== undefined || made === count) return buffer;
       made++;
-      return Buffer.allocUnsafeSlow(bufferBytes);
+      return Buffer.allocUnsafeSlow(bytes);
     },
     give(buffer) {
       idle.push(buffer);

@@ -11,7 +11,7 @@ import type { Blob, BlobInfo, BlobStore, Body, GetOptions } from './store.ts';
  * begins. Coming out: a failure is a StoaError of kind `storage` that names key and operation, or `canceled`;
  * a failing stream body ends the put with its own error; a blob has the length it tells, or reading it
  * throws; keys are listed in order, and what lies beside them in a shared bucket is passed over. A blob is
- * read once, and not after it was closed.
+ * read once, where it has no `readRange`, and not after it was closed.
  */
 export function checked(backend: BlobStore): BlobStore {
   return {
@@ -111,14 +111,17 @@ function watch(body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined)
 
 function checkedBlob(key: string, blob: Blob, options: GetOptions): Blob {
   const { size, identity, length, file } = blob;
-  const { signal } = options;
   let begun = false;
   let closed = false;
 
-  async function* chunks(): AsyncGenerator<Uint8Array> {
+  async function* whole(
+    chunks: AsyncIterable<Uint8Array>,
+    length: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
     let seen = 0;
     try {
-      for await (const chunk of abortable(blob.read(), signal)) {
+      for await (const chunk of abortable(chunks, signal)) {
         seen += chunk.length;
         if (seen > length) break;
         if (chunk.length > 0) yield chunk;
@@ -138,7 +141,14 @@ function checkedBlob(key: string, blob: Blob, options: GetOptions): Blob {
     if (begun) throw misused(key, 'read twice');
     if (closed) throw misused(key, 'read after it was closed');
     begun = true;
-    return chunks();
+    return whole(blob.read(), length, options.signal);
+  }
+
+  function readRange(range: GetOptions): AsyncGenerator<Uint8Array> {
+    checkRange(key, range);
+    if (closed) throw misused(key, 'read after it was closed');
+    const { start, end } = cutRange(size, range);
+    return whole(blob.readRange!(range), end - start, range.signal);
   }
 
   async function close(): Promise<void> {
@@ -151,7 +161,8 @@ function checkedBlob(key: string, blob: Blob, options: GetOptions): Blob {
   if (length !== end - start)
     throw new StoaError('storage', `${key}: cannot be read: ${length} bytes offered for ${start} to ${end}`);
   const local = file === undefined ? {} : { file };
-  return { size, identity, length, ...local, read, close, [Symbol.asyncDispose]: close };
+  const ranged = blob.readRange === undefined ? {} : { readRange };
+  return { size, identity, length, ...local, read, ...ranged, close, [Symbol.asyncDispose]: close };
 }
 
 function checkInfo(key: string, { size, identity }: BlobInfo): void {

@@ -15,6 +15,8 @@ export interface FileOperations {
   statPath(path: string): Promise<BigIntStats>;
   /** Bytes read into the first `length` of the buffer, fewer only at the end of the file. */
   read(fd: number, buffer: Uint8Array, length: number, position: number): Promise<number>;
+  /** The same in this thread; only for what is in the page cache. */
+  readNow(fd: number, buffer: Uint8Array, length: number, position: number): number;
   /** Appends all of the bytes. */
   write(fd: number, bytes: Uint8Array): Promise<void>;
   /** Makes the content durable, and the size. */
@@ -39,6 +41,15 @@ export const nodeFiles: FileOperations = {
     let done = 0;
     while (done < length) {
       const count = await readOnce(fd, buffer, done, length - done, position + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  },
+  readNow(fd, buffer, length, position) {
+    let done = 0;
+    while (done < length) {
+      const count = fs.readSync(fd, buffer, done, length - done, position + done);
       if (count === 0) break;
       done += count;
     }

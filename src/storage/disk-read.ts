@@ -4,6 +4,7 @@ import type { BufferPool } from './buffer-pool.ts';
 import { blobFlags, diskError, type FileOperations, isAbsence } from './disk-files.ts';
 import { cutRange } from './range.ts';
 import type { Blob, BlobInfo, BlobStore, GetOptions } from './store.ts';
+import { createWarmPages } from './warm-pages.ts';
 
 /** What reading a disk store needs. */
 export interface DiskReaderParts {
@@ -60,8 +61,11 @@ export function createDiskReader(parts: DiskReaderParts): Pick<BlobStore, 'get' 
   };
 }
 
-/** Blobs up to this size are read in one go into memory of their own. */
-const smallBytes = 64 * 1024;
+/** Up to this size memory of its own is cheaper than the pool's. */
+const smallBytes = 8 * 1024;
+
+/** The largest memory of its own, where the pool has none left. */
+const ownBytes = 64 * 1024;
 
 /** Size and identity of a regular file; undefined for a folder. */
 function describe(key: string, stats: BigIntStats): BlobInfo | undefined {
@@ -80,47 +84,73 @@ function openBlob(
   info: BlobInfo,
   options: GetOptions,
 ): Blob {
-  const { start, end } = cutRange(info.size, options);
-  let pooled: Uint8Array | undefined;
-  let own: Uint8Array | undefined;
-  let reading: Promise<number> | undefined;
+  const warm = createWarmPages(info.size, () => performance.now());
+  const lent = new Set<Uint8Array>();
+  const reading = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
 
-  /** The memory for the next piece: of the pool for a large blob while it has any, else of its own. */
+  /** The memory for a range: of the pool for a large one while it has any, else of its own. */
   function memoryFor(bytes: number): Uint8Array {
-    if (pooled === undefined && own === undefined) {
-      if (bytes > smallBytes) pooled = buffers.take();
-      if (pooled === undefined) own = Buffer.allocUnsafe(Math.min(bytes, smallBytes));
-    }
-    return (pooled ?? own)!;
+    const pooled = bytes > smallBytes ? buffers.take() : undefined;
+    if (pooled !== undefined) lent.add(pooled);
+    return pooled ?? Buffer.allocUnsafe(Math.min(bytes, ownBytes));
+  }
+
+  function giveBack(memory: Uint8Array | undefined): void {
+    if (memory !== undefined && lent.delete(memory)) buffers.give(memory);
   }
 
   function checkOpen(): void {
     if (closing !== undefined) throw new StoaError('internal', `${key}: read after it was closed`);
   }
 
-  async function* read(): AsyncGenerator<Uint8Array> {
-    for (let position = start; position < end; ) {
-      // The descriptor may be another file's by now.
-      checkOpen();
-      const memory = memoryFor(end - position);
-      const wanted = Math.min(memory.length, end - position);
-      reading = files.read(fd, memory, wanted, position);
-      const count = await reading.catch((error: unknown) => {
+  /** Undefined where a page of it may have to come from the disk. */
+  function readWarm(memory: Uint8Array, wanted: number, position: number): number | undefined {
+    if (!warm.has(position, position + wanted)) return undefined;
+    try {
+      return files.readNow(fd, memory, wanted, position);
+    } catch (error) {
+      throw diskError(`${key}: cannot be read`, error);
+    }
+  }
+
+  async function readCold(memory: Uint8Array, wanted: number, position: number): Promise<number> {
+    const work = files.read(fd, memory, wanted, position);
+    reading.add(work);
+    const count = await work
+      .catch((error: unknown) => {
         throw diskError(`${key}: cannot be read`, error);
-      });
-      // The memory may be another reader's by now.
-      checkOpen();
-      if (count < wanted)
-        throw new StoaError('storage', `${key}: ends after ${position + count} of ${info.size} bytes`);
-      position += count;
-      yield memory.subarray(0, count);
+      })
+      .finally(() => reading.delete(work));
+    // The memory may be another reader's by now.
+    checkOpen();
+    warm.mark(position, position + count);
+    return count;
+  }
+
+  async function* readRange(range: GetOptions): AsyncGenerator<Uint8Array> {
+    const { start, end } = cutRange(info.size, range);
+    let memory: Uint8Array | undefined;
+    try {
+      for (let position = start; position < end; ) {
+        memory ??= memoryFor(end - start);
+        const wanted = Math.min(memory.length, end - position);
+        // The descriptor may be another file's by now.
+        checkOpen();
+        const count = readWarm(memory, wanted, position) ?? (await readCold(memory, wanted, position));
+        if (count < wanted)
+          throw new StoaError('storage', `${key}: ends after ${position + count} of ${info.size} bytes`);
+        position += wanted;
+        yield memory.subarray(0, wanted);
+      }
+    } finally {
+      giveBack(memory);
     }
   }
 
   async function release(): Promise<void> {
-    await reading?.catch(() => undefined);
-    if (pooled !== undefined) buffers.give(pooled);
+    await Promise.allSettled(reading);
+    for (const memory of lent) giveBack(memory);
     await files.close(fd);
   }
 
@@ -129,5 +159,14 @@ function openBlob(
     return closing;
   }
 
-  return { ...info, file: `${root}/${key}`, length: end - start, read, close, [Symbol.asyncDispose]: close };
+  const { start, end } = cutRange(info.size, options);
+  return {
+    ...info,
+    file: `${root}/${key}`,
+    length: end - start,
+    read: () => readRange({ start, end }),
+    readRange,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }

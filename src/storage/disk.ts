@@ -21,6 +21,9 @@ export interface DiskStoreOptions {
   readonly files?: FileOperations;
 }
 
+/** Bytes of a large blob that are read at once: 9 MB in pieces of 1 MiB cost half the CPU of pieces of 64 KiB. */
+const readBytes = 1024 * 1024;
+
 /**
  * A store in a folder: keys are file paths below it, so that it can be served by any web server, or used as
  * `GOPROXY=file://…`. Unfinished files lie in `.tmp`, which no key can name; it marks the folder as ours,
@@ -31,7 +34,8 @@ export interface DiskStoreOptions {
  * once `.tmp` is there.
  */
 export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStore> {
-  const { gate = createPoolGate(), buffers = createBufferPool(), files = nodeFiles } = options;
+  const { gate = createPoolGate(), files = nodeFiles } = options;
+  const { buffers = createBufferPool({ bytes: readBytes, count: 48 }) } = options;
   const root = resolve(options.root);
   const folder = `${root}/.tmp`;
 

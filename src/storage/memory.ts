@@ -102,12 +102,21 @@ interface Stored extends BlobInfo {
 
 function openBlob({ bytes, size, identity }: Stored, options: GetOptions): Blob {
   const { start, end } = cutRange(size, options);
-  async function* read(): AsyncGenerator<Uint8Array> {
+  async function* readRange(range: GetOptions): AsyncGenerator<Uint8Array> {
+    const { start, end } = cutRange(size, range);
     for (let position = start; position < end; position += chunkBytes)
       yield bytes.subarray(position, Math.min(position + chunkBytes, end));
   }
   async function close(): Promise<void> {}
-  return { size, identity, length: end - start, read, close, [Symbol.asyncDispose]: close };
+  return {
+    size,
+    identity,
+    length: end - start,
+    read: () => readRange({ start, end }),
+    readRange,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 const chunkBytes = 1024 * 1024;

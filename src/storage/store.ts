@@ -73,6 +73,11 @@ export interface Blob extends BlobInfo, AsyncDisposable {
    * ending early is fine.
    */
   read(): AsyncIterable<Uint8Array>;
+  /**
+   * In stores where an open blob costs next to nothing to keep (a descriptor): the bytes of any range of the whole
+   * blob, as often as wanted and several at once. Chunks are valid as those of `read`.
+   */
+  readRange?(range: GetOptions): AsyncIterable<Uint8Array>;
   /** Releases what is held; may be called twice. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { Agent, get } from 'node:http';
 import { join } from 'node:path';
 import { createGate } from '../../src/fetch/gate.ts';
+import { createTurns } from '../../src/fetch/turns.ts';
 import { createUpstream } from '../../src/fetch/upstream.ts';
 import type { HttpClient } from '../../src/net/client.ts';
 import type { Log } from '../../src/observe/log.ts';
@@ -20,6 +21,7 @@ export interface SmallHouse extends AsyncDisposable {
 
 export async function openSmallHouse(root: string, upstream: string): Promise<SmallHouse> {
   const pool = createPoolGate();
+  const turns = createTurns();
   const store = checked(await openDiskStore({ root, gate: pool }));
   const { path: scratch } = await openTempFolder({ folder: join(root, '.tmp') });
   const verifier = createVerifier({ threads: 1 });
@@ -31,6 +33,7 @@ export async function openSmallHouse(root: string, upstream: string): Promise<Sm
     fetcher: createUpstream({
       url: upstream,
       client,
+      turns,
       gate: createGate({ zip: lane, file: lane }),
       metrics: noMetrics,
       log: noLog,
@@ -38,6 +41,7 @@ export async function openSmallHouse(root: string, upstream: string): Promise<Sm
     }),
     verifier,
     pool,
+    turns,
     log: noLog,
     metrics: noMetrics,
     scratch,

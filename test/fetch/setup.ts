@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import type { Fetcher, Spool } from '../../src/fetch/fetcher.ts';
 import { createGate, type Gate } from '../../src/fetch/gate.ts';
+import { createTurns } from '../../src/fetch/turns.ts';
 import { createUpstream } from '../../src/fetch/upstream.ts';
 import type { HttpClient } from '../../src/net/client.ts';
 import { createHttpClient, type HttpClientOptions } from '../../src/net/http.ts';
@@ -39,6 +40,7 @@ export async function startBed(
     url: fake.url,
     client,
     gate,
+    turns: createTurns(),
     instanceId: 'this-server',
     metrics: {
       request() {},

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGate } from '../../src/fetch/gate.ts';
+import { createTurns } from '../../src/fetch/turns.ts';
 import { createUpstream } from '../../src/fetch/upstream.ts';
 import { createHttpClient } from '../../src/net/http.ts';
 import { createLog } from '../../src/observe/log.ts';
@@ -57,7 +58,9 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const events: string[] = [];
   const metrics: Metrics = { ...createMetrics({ version: 'test' }), event: (name) => void events.push(name) };
   const lane = { running: 32, queued: 100, waitMs: 10_000 };
+  const turns = createTurns();
   const fetcher = createUpstream({
+    turns,
     url: upstream.url,
     client,
     gate: createGate({ zip: lane, file: lane }),
@@ -74,6 +77,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
       fetcher,
       verifier,
       pool,
+      turns,
       log,
       metrics,
       scratch: temps.path,

@@ -7,7 +7,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StoaError } from '../../src/errors.ts';
+import { createTurns } from '../../src/fetch/turns.ts';
 import { createSpool, type FileSpool } from '../../src/stash/spool.ts';
+import { createBufferPool } from '../../src/storage/buffer-pool.ts';
 import { createPoolGate } from '../../src/storage/pool-gate.ts';
 
 let folder: string;
@@ -25,6 +27,8 @@ function spoolOf(maxBytes = 1e9): FileSpool {
     subject: 'example.com/m@v1.0.0',
     maxBytes,
     pool: createPoolGate(2),
+    buffers: createBufferPool({ bytes: 256 * 1024, count: 8 }),
+    turns: createTurns(),
     onWritten: () => undefined,
   });
 }
