@@ -5,9 +5,10 @@ import { parseModFile } from '../module/modfile.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { orAborted } from '../storage/abortable.ts';
 import { createBufferPool } from '../storage/buffer-pool.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
-import { createFlights, orAborted } from './flight.ts';
+import { createFlights } from './flight.ts';
 import type { Ask, Opened } from './modules.ts';
 import type { Publisher } from './publish.ts';
 import { createSpool, type FileSpool } from './spool.ts';
@@ -18,10 +19,10 @@ import { hashText, type ZipFacts } from './zip-job.ts';
 /** First downloads of zips: one for all who ask, streamed to them while it is spooled, complete only once verified and stored. */
 export interface Downloads {
   /**
-   * Joins or starts the download. Where the asker can be shown unverified bytes it answers with the first of them, else when
-   * the zip is stored, with undefined.
+   * Joins or starts the download. Where the asker can be shown unverified bytes of a zip too large for memory it answers with
+   * the first of them, else when the zip is stored, with its source: a crowd gets a small zip sooner in one piece from memory.
    */
-  open(version: ModuleVersion, ask: Ask): Promise<Opened | undefined>;
+  open(version: ModuleVersion, ask: Ask): Promise<Opened | string>;
   readonly running: number;
 }
 
@@ -45,6 +46,8 @@ export function createDownloads(options: {
   /** A path for a new spool file, in the file system of a store on disk. */
   readonly scratch: () => string;
   readonly maxBytes: number;
+  /** Zips up to this size are served from memory. */
+  readonly memoryFileBytes: number;
   readonly deadlineMs: number;
   /** Milliseconds for which a verdict against a zip is repeated without fetching it again. */
   readonly refusedMs: number;
@@ -213,14 +216,16 @@ export function createDownloads(options: {
         () => begin(version),
         (transfer, signal) => download(version, ask.via, transfer, signal),
       );
+      const stored = async (): Promise<string> => {
+        const source = await orAborted(flight.done, ask.signal);
+        flight.leave();
+        return source;
+      };
       try {
-        if (!mayStream) {
-          await orAborted(flight.done, ask.signal);
-          flight.leave();
-          return undefined;
-        }
+        if (!mayStream) return await stored();
         const { spool } = flight.state;
         const { source, size } = await orAborted(spool.begun, ask.signal);
+        if (size !== undefined && size <= options.memoryFileBytes) return await stored();
         return {
           outcome: 'miss',
           source,

@@ -131,6 +131,7 @@ export function createStash(options: StashOptions): Stash {
     turns,
     scratch,
     maxBytes: limits.maxZipBytes,
+    memoryFileBytes: limits.memoryFileBytes,
     deadlineMs: limits.downloadMs,
     refusedMs: limits.refusedMs,
     life,
@@ -181,10 +182,10 @@ export function createStash(options: StashOptions): Stash {
   async function openZip(version: ModuleVersion, key: string, ask: Ask): Promise<Opened> {
     const stored = await storedZips.open(version, ask);
     if (stored !== undefined) return stored;
-    const streamed = await withAbsence(fresh, key, ask, () => downloads.open(version, ask));
-    if (streamed !== undefined) return streamed;
+    const fetched = await withAbsence(fresh, key, ask, () => downloads.open(version, ask));
+    if (typeof fetched !== 'string') return fetched;
     const opened = await storedZips.open(version, ask);
-    return { ...opened!, outcome: 'miss' };
+    return { ...opened!, outcome: 'miss', source: fetched };
   }
 
   async function openSlowly(
