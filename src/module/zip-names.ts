@@ -9,15 +9,17 @@ import { quote } from './quote.ts';
  */
 export function createNameCheck(): (file: string) => string | undefined {
   const seen = new Map<string, string>();
-  return (file) => nameProblem(file) ?? collision(seen, file) ?? goModProblem(file);
+  return (file) => nameProblem(file) ?? collisionProblem(seen, file) ?? goModProblem(file);
 }
 
-function nameProblem(file: string): string | undefined {
-  return filePathProblem(file.endsWith('/') ? file.slice(0, -1) : file);
-}
-
-/** Notes a file and the folders above it; answers what it collides with on a file system, perhaps one that ignores case. */
-function collision(seen: Map<string, string>, file: string): string | undefined {
+/**
+ * Notes a file, or a folder with a slash behind it, and the folders above it. Answers the first name among these that a
+ * file system, perhaps one that ignores case, takes for one that was noted before, and that one.
+ */
+export function findCollision(
+  seen: Map<string, string>,
+  file: string,
+): { name: string; other: string } | undefined {
   let name = file;
   while (true) {
     const isFolder = name.endsWith('/');
@@ -25,13 +27,24 @@ function collision(seen: Map<string, string>, file: string): string | undefined 
     const key = foldKey(bare);
     const other = seen.get(key);
     if (other === undefined) seen.set(key, name);
-    else if (other === name) return isFolder ? undefined : 'there are two of it';
-    else if (other === `${name}/` || `${other}/` === name) return 'it is both a file and a folder';
-    else return `it differs from ${quote(other)} in case only`;
+    else return isFolder && other === name ? undefined : { name, other };
     const slash = bare.lastIndexOf('/');
     if (slash < 0) return undefined;
     name = bare.slice(0, slash + 1);
   }
+}
+
+function nameProblem(file: string): string | undefined {
+  return filePathProblem(file.endsWith('/') ? file.slice(0, -1) : file);
+}
+
+function collisionProblem(seen: Map<string, string>, file: string): string | undefined {
+  const collision = findCollision(seen, file);
+  if (collision === undefined) return undefined;
+  const { name, other } = collision;
+  if (other === name) return 'there are two of it';
+  if (other === `${name}/` || `${other}/` === name) return 'it is both a file and a folder';
+  return `it differs from ${quote(other)} in case only`;
 }
 
 /** A go.mod in a folder would make the folder another module; other spellings would be one on some systems only. */

@@ -36,6 +36,7 @@ var functions = map[string]func([]json.RawMessage) (any, error){
 	"modulePath":       modulePath,
 	"hash1":            hash1,
 	"checkZip":         checkZip,
+	"createZip":        createZip,
 	"runes":            runes,
 }
 
