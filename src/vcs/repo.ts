@@ -14,7 +14,10 @@ export interface Repo {
   readonly vcs: string;
   /** The public URL, as in `Origin.URL`: never that of a mirror it is read from. */
   readonly url: string;
-  /** What the remote has now: one question to it, shared by all who ask at once. */
+  /**
+   * What the remote has now, or had a moment ago (two seconds at most): one question to it, shared by all who ask at once
+   * or shortly after each other. So one request, and those for the prefixes of one path, ask once.
+   */
   refs(signal: AbortSignal): Promise<Refs>;
   /**
    * The commit that a revision names: a tag before a branch, `HEAD`, a whole hash or at least seven digits of one.

@@ -1,0 +1,136 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isStoaError } from '../errors.ts';
+import { type GitSetup, gitCommand } from './git-command.ts';
+import type { CopyParts, GitCopy, RemoteRefs } from './git-copy.ts';
+import { DamageError, named, remoteFailure } from './git-failure.ts';
+import { measureFolder, sweepFolder } from './git-layout.ts';
+import { isHash, isRefName } from './git-names.ts';
+import { createTurns } from './git-shared.ts';
+import { fetchOptions, type TransportLimits } from './git-transport.ts';
+import type { Remote } from './remote.ts';
+
+/** What fetching over older versions of the protocol needs. */
+export interface PlainParts extends CopyParts {
+  readonly setup: GitSetup;
+  readonly limits: TransportLimits;
+}
+
+/** Milliseconds for one fetch; a server that stalls is given up sooner. */
+const fetchMs = 3600_000;
+const maxRefsBytes = 128 * 1024 * 1024;
+
+/** Asks a remote for its refs with git's own command. */
+export async function listRemote(
+  setup: GitSetup,
+  remote: Remote,
+  limits: TransportLimits,
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const command = gitCommand(setup, ['ls-remote', '-q', 'origin'], fetchOptions(remote, limits));
+  const output = await setup.run.output(command, signal, { timeoutMs: fetchMs, maxBytes: maxRefsBytes });
+  if (output.code !== 0) throw remoteFailure(remote, output);
+  const commits = new Map<string, string>();
+  for (const line of output.stdout.toString().split('\n')) {
+    const [hash = '', ref = ''] = line.split('\t');
+    // The line about where an annotated tag leads comes behind that about the tag.
+    const name = ref.replace(/\^\{\}$/, '');
+    if (isHash(hash) && isRefName(name)) commits.set(name, hash);
+  }
+  return commits;
+}
+
+/**
+ * A copy that git itself fetches into, as the go command has it (codehost/git.go): single commits by the name of a ref
+ * while that is enough, and all branches and tags with their history once it is not.
+ */
+export function createPlainCopy({ folder, objects, setup, limits, grew }: PlainParts): GitCopy {
+  const turns = createTurns();
+  let size = 0;
+  /** What the local branches and tags were last made equal to. */
+  let mirrored: RemoteRefs | undefined;
+
+  async function fetch(remote: Remote, args: readonly string[], signal: AbortSignal): Promise<void> {
+    const quiet = [
+      'fetch',
+      '-q',
+      '--no-progress',
+      '--no-tags',
+      '--no-write-fetch-head',
+      '--no-recurse-submodules',
+    ];
+    const command = gitCommand(setup, [...quiet, ...args], { folder, ...fetchOptions(remote, limits) });
+    try {
+      const output = await setup.run.output(command, signal, { timeoutMs: fetchMs, maxBytes: 1024 * 1024 });
+      if (output.code !== 0) throw remoteFailure(remote, output);
+    } finally {
+      await sweepFolder(folder);
+      const now = await measureFolder(folder);
+      grew(now - size);
+      size = now;
+    }
+  }
+
+  async function mirror(remote: Remote, signal: AbortSignal): Promise<void> {
+    const all = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
+    await fetch(remote, ['--force', '--prune', 'origin', ...all], signal);
+    // In two steps, for the sake of old versions of git (go.dev/issue/34266).
+    if (await exists('shallow')) await fetch(remote, ['--force', '--unshallow', 'origin', ...all], signal);
+  }
+
+  async function fetchHistory(remote: Remote, refs: RemoteRefs, signal: AbortSignal): Promise<void> {
+    if (mirrored !== undefined && isEqual(mirrored.commits, refs.commits)) return;
+    await mirror(remote, signal);
+    mirrored = refs;
+  }
+
+  async function exists(file: string): Promise<boolean> {
+    return (await stat(join(folder, file)).catch(() => undefined)) !== undefined;
+  }
+
+  /** Once the history is here, a single commit without its own would cut it off. */
+  async function hasHistory(): Promise<boolean> {
+    return !(await exists('shallow')) && ((await exists('refs/heads')) || (await exists('refs/tags')));
+  }
+
+  async function fetchCommit(
+    remote: Remote,
+    commit: string,
+    refs: RemoteRefs,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const name = [...refs.commits].find(([, hash]) => hash === commit)?.[0];
+    if (name !== undefined && !(await hasHistory())) {
+      try {
+        await fetch(remote, ['--depth=1', 'origin', `+${name}:refs/single/${commit}`], signal);
+      } catch (error) {
+        // Not every server can cut off the history.
+        if (!isStoaError(error, 'upstream')) throw error;
+        await mirror(remote, signal);
+      }
+    } else {
+      await mirror(remote, signal);
+    }
+    if ((await objects.info(commit, signal)) === undefined)
+      throw named(remote, 'upstream', `it moved its branches or tags while commit ${commit} was fetched`);
+  }
+
+  const complete = async (): Promise<never> => {
+    throw new DamageError('an object is missing, though all were fetched');
+  };
+
+  return {
+    folder,
+    objects,
+    fetchSnapshot: (remote, commit, refs, signal) =>
+      turns.run(() => fetchCommit(remote, commit, refs, signal), signal),
+    fetchObjects: complete,
+    fetchTree: complete,
+    fetchHistory: (remote, refs, signal) => turns.run(() => fetchHistory(remote, refs, signal), signal),
+    close: () => objects.close(),
+  };
+}
+
+function isEqual(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  return one.size === other.size && [...one].every(([name, commit]) => other.get(name) === commit);
+}

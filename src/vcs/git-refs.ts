@@ -1,0 +1,98 @@
+import { StoaError } from '../errors.ts';
+import type { GitSetup } from './git-command.ts';
+import type { RemoteRefs } from './git-copy.ts';
+import { listRemote } from './git-plain.ts';
+import { OldProtocolError } from './git-session.ts';
+import type { GitSessions } from './git-sessions.ts';
+import { type Shared, share } from './git-shared.ts';
+import type { TransportLimits } from './git-transport.ts';
+import type { Remote } from './remote.ts';
+
+/** What remotes say about their refs. */
+export interface GitRefs {
+  /** An answer that is at most a moment old: one question to the remote for all who ask at once or shortly after. */
+  recent(remote: Remote, signal: AbortSignal): Promise<RemoteRefs>;
+  /** The last answer, however old, while it is remembered. */
+  last(remote: Remote): RemoteRefs | undefined;
+  /** Whether the remote was seen to speak only older versions of the protocol. */
+  isOld(remote: Remote): boolean;
+  setOld(remote: Remote): void;
+}
+
+export interface GitRefsParts {
+  readonly setup: GitSetup;
+  readonly sessions: GitSessions;
+  readonly limits: TransportLimits;
+  readonly now: () => number;
+  /** How old a recent answer is at most, in milliseconds since the question. */
+  readonly maxAgeMs: number;
+}
+
+/** Remotes whose last answers are remembered. */
+const maxRemembered = 100;
+const maxOld = 10_000;
+
+export function createRefs({ setup, sessions, limits, now, maxAgeMs }: GitRefsParts): GitRefs {
+  const asking = new Map<string, Shared<RemoteRefs>>();
+  const answers = new Map<string, RemoteRefs>();
+  const old = new Set<string>();
+
+  async function read(remote: Remote, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    if (old.has(remote.key)) return listRemote(setup, remote, limits, signal);
+    try {
+      const lines = await sessions.useFresh(remote, signal, (session) => session.refs(signal));
+      return new Map(lines.map(({ name, hash, peeled }) => [name, peeled ?? hash]));
+    } catch (error) {
+      if (!(error instanceof OldProtocolError)) throw error;
+      setOld(remote);
+      return listRemote(setup, remote, limits, signal);
+    }
+  }
+
+  function start(remote: Remote): Shared<RemoteRefs> {
+    const askedAt = now();
+    const { key } = remote;
+    const shared = share(async (signal) => {
+      try {
+        const answer = { commits: await read(remote, signal), askedAt };
+        answers.delete(key);
+        bound(answers, maxRemembered);
+        answers.set(key, answer);
+        return answer;
+      } finally {
+        if (asking.get(key) === shared) asking.delete(key);
+      }
+    });
+    asking.set(key, shared);
+    return shared;
+  }
+
+  function setOld({ key }: Remote): void {
+    bound(old, maxOld);
+    old.add(key);
+  }
+
+  return {
+    async recent(remote, signal) {
+      const known = answers.get(remote.key);
+      if (known !== undefined && now() - known.askedAt <= maxAgeMs) {
+        if (signal.aborted) throw new StoaError('canceled', 'canceled');
+        return known;
+      }
+      const shared = asking.get(remote.key);
+      return (shared === undefined || shared.isLeft ? start(remote) : shared).join(signal);
+    },
+    last: ({ key }) => answers.get(key),
+    isOld: ({ key }) => old.has(key),
+    setOld,
+  };
+}
+
+/** Makes room for one more. */
+function bound(
+  kept: Pick<Map<string, unknown>, 'size' | 'delete'> & { keys(): Iterable<string> },
+  max: number,
+): void {
+  const [oldest] = kept.keys();
+  if (kept.size >= max && oldest !== undefined) kept.delete(oldest);
+}

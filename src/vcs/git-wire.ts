@@ -1,0 +1,139 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compareBytes } from '../module/order.ts';
+import type { GitSetup } from './git-command.ts';
+import type { CopyParts, GitCopy, RemoteRefs } from './git-copy.ts';
+import { named, RefusedError } from './git-failure.ts';
+import { sweepFolder } from './git-layout.ts';
+import { storePack } from './git-pack.ts';
+import type { GitSessions } from './git-sessions.ts';
+import { createBatch, createTurns } from './git-shared.ts';
+import type { Remote } from './remote.ts';
+
+/** What fetching over version 2 of the protocol needs. */
+export interface WireParts extends CopyParts {
+  readonly setup: GitSetup;
+  readonly sessions: GitSessions;
+  /** Bytes of the largest pack that is taken. */
+  readonly maxFetchBytes: number;
+}
+
+/** Commits that a remote is told of as ours, so that it sends only what changed. */
+const maxHaves = 1000;
+const maxRecent = 4;
+
+/** How a pack may be written. */
+const packOptions = ['thin-pack', 'no-progress', 'ofs-delta'];
+
+/**
+ * A copy that is a bare store of objects: what is not here is fetched by its hash, and the hash of a commit comes from a
+ * branch or tag, or is checked to be before one. `packed-refs` is written when all commits that lead to its refs
+ * are here. Nothing else is ever rewritten, so a process that is killed leaves at most files without use.
+ */
+export function createWireCopy(parts: WireParts): GitCopy {
+  const { folder, objects, sessions, setup, maxFetchBytes, grew } = parts;
+  const turns = createTurns();
+  /** Commits whose folders are here, the last one fetched first. */
+  let recent: readonly string[] = [];
+  /** What `packed-refs` was written from. */
+  let synced: RemoteRefs | undefined;
+
+  /** Of the filters the first that the remote takes is used; throws RefusedError when it takes none and gives nothing. */
+  async function fetch(
+    remote: Remote,
+    args: readonly string[],
+    filters: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const [filter, ...others] = filters;
+    try {
+      await sessions.use(remote, signal, async (session) => {
+        const filtered = filter !== undefined && session.canFilter ? [`filter ${filter}`] : [];
+        const pack = session.fetch([...packOptions, ...filtered, ...args], signal);
+        grew(await storePack(setup, remote, folder, pack, maxFetchBytes, signal));
+      });
+    } catch (error) {
+      if (error instanceof RefusedError && filter !== undefined) return fetch(remote, args, others, signal);
+      await sweepFolder(folder);
+      throw error;
+    }
+  }
+
+  async function fetchOrFail(...[remote, ...what]: Parameters<typeof fetch>): Promise<void> {
+    try {
+      await fetch(remote, ...what);
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      throw named(
+        remote,
+        'upstream',
+        `it does not give what its branches and tags lead to: ${error.message}`,
+        error,
+      );
+    }
+  }
+
+  const snapshots = createBatch<readonly [Remote, RemoteRefs]>(
+    turns,
+    async ([remote, refs], commits, signal) => {
+      const known = recent.flatMap((commit) => [`shallow ${commit}`, `have ${commit}`]);
+      try {
+        await fetch(remote, ['deepen 1', ...known, ...commits.map(want)], ['blob:none'], signal);
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+        // It gives only what it names itself.
+        await fetchOrFail(remote, [...new Set(refs.commits.values())].map(want), [], signal);
+      }
+      const found = await Promise.all(commits.map((commit) => objects.info(commit, signal)));
+      // A tag may lead to something else, which the remote would not take for a commit.
+      const fetched = commits.filter((_, i) => found[i]?.type === 'commit');
+      recent = [...new Set([...fetched, ...recent])].slice(0, maxRecent);
+    },
+  );
+  const single = createBatch<Remote>(turns, (remote, hashes, signal) =>
+    fetchOrFail(remote, hashes.map(want), ['tree:0', 'blob:none'], signal),
+  );
+  const trees = createBatch<Remote>(turns, (remote, hashes, signal) =>
+    fetchOrFail(remote, hashes.map(want), [], signal),
+  );
+
+  async function syncHistory(remote: Remote, refs: RemoteRefs, signal: AbortSignal): Promise<void> {
+    if (synced !== undefined && synced.askedAt >= refs.askedAt) return;
+    const file = join(folder, 'packed-refs');
+    const before = await readFile(file, 'utf8').catch(() => '');
+    const text = formatPackedRefs(refs);
+    if (text !== before) {
+      const known = new Set(before.match(/^[0-9a-f]{40,64}(?= )/gm));
+      const wanted = [...new Set(refs.commits.values())].filter((commit) => !known.has(commit));
+      const haves = [...known].slice(0, maxHaves).map((commit) => `have ${commit}`);
+      if (wanted.length > 0)
+        await fetchOrFail(remote, [...haves, ...wanted.map(want)], ['tree:0', 'blob:none'], signal);
+      await writeFile(`${file}.new.lock`, text);
+      await rename(`${file}.new.lock`, file);
+    }
+    synced = refs;
+  }
+
+  return {
+    folder,
+    objects,
+    fetchSnapshot: (remote, commit, refs, signal) => snapshots([remote, refs], [commit], signal),
+    fetchObjects: single,
+    fetchTree: (remote, hash, signal) => trees(remote, [hash], signal),
+    fetchHistory: (remote, refs, signal) => turns.run(() => syncHistory(remote, refs, signal), signal),
+    close: () => objects.close(),
+  };
+}
+
+function want(hash: string): string {
+  return `want ${hash}`;
+}
+
+/** The refs as git reads them from a file; annotated tags stand there as what they lead to. */
+function formatPackedRefs({ commits }: RemoteRefs): string {
+  const lines = [...commits]
+    .filter(([name]) => name !== 'HEAD')
+    .sort(([a], [b]) => compareBytes(a, b))
+    .map(([name, commit]) => `${commit} ${name}\n`);
+  return `# pack-refs with: peeled fully-peeled sorted \n${lines.join('')}`;
+}

@@ -1,0 +1,105 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GitSetup } from './git-command.ts';
+import { createCopies } from './git-copies.ts';
+import type { GitCopy } from './git-copy.ts';
+import { openFolders } from './git-folders.ts';
+import { createIdle } from './git-idle.ts';
+import { createRefs } from './git-refs.ts';
+import { createRepo } from './git-repo.ts';
+import { createSessions } from './git-sessions.ts';
+import type { Remote } from './remote.ts';
+import type { Repo } from './repo.ts';
+import type { Run } from './run.ts';
+
+/** Git repositories, read from their remotes over local copies of what was asked for. */
+export interface GitRepos {
+  /** A repository; its remote is asked when something is asked of it. */
+  open(remote: Remote): Repo;
+  /** Bytes of the local copies. */
+  readonly bytes: number;
+  /** Ends what is under way; when it is fulfilled no process is left. */
+  close(): Promise<void>;
+}
+
+export interface GitReposOptions {
+  /** For the local copies alone; made where it is missing. */
+  readonly folder: string;
+  /** Of all local copies; those that were not used for longest go first. A single one in use may be larger. */
+  readonly maxBytes: number;
+  /** Of the largest answer of a remote that is taken. */
+  readonly maxFetchBytes: number;
+  readonly run: Run;
+  /** PATH, where git and ssh are found. */
+  readonly path: string;
+  /** A file with all certificate authorities that are trusted, in place of the system's. */
+  readonly caFile?: string;
+  readonly now?: () => number;
+  /** Milliseconds without a byte after which a remote is given up; default 60 s. */
+  readonly stallMs?: number;
+  /** Milliseconds for which one request may use what the remote said about its refs for another; default 2 s. */
+  readonly refsMs?: number;
+  /** Milliseconds for which connections and processes are kept open without use; default 10 s. */
+  readonly idleMs?: number;
+}
+
+/** Connections and processes without use. */
+const maxIdle = 16;
+
+/** Opens the folder and what lies in it from before. Throws the file system's error where it cannot be used. */
+export async function createGitRepos(options: GitReposOptions): Promise<GitRepos> {
+  const { folder, maxBytes, maxFetchBytes, path, caFile, now = Date.now } = options;
+  const { stallMs = 60_000, refsMs = 2000, idleMs = 10_000 } = options;
+  const { run, allEnded } = watchRun(options.run);
+  const setup: GitSetup = { run, path, home: join(folder, 'home') };
+  await mkdir(setup.home, { recursive: true });
+  const limits = { stallMs, ...(caFile !== undefined && { caFile }) };
+  const end = new AbortController();
+  const life = end.signal;
+  const idle = createIdle({ maxCount: maxIdle, idleMs });
+  const sessions = createSessions(setup, limits, idle, life);
+  const refs = createRefs({ setup, sessions, limits, now, maxAgeMs: refsMs });
+  const folders = await openFolders<GitCopy>({ folder: join(folder, 'repos'), maxBytes, now });
+  const copies = createCopies({ setup, limits, maxFetchBytes, sessions, refs, folders, idle, life });
+
+  return {
+    open: (remote) => createRepo(remote, { setup, refs, copies, life }),
+    get bytes() {
+      return folders.bytes;
+    },
+    async close() {
+      end.abort();
+      await allEnded();
+      await folders.close();
+    },
+  };
+}
+
+/** The same, with a way to wait until nothing that was started through it is left. */
+function watchRun(run: Run): { readonly run: Run; allEnded(): Promise<void> } {
+  const running = new Set<Promise<void>>();
+
+  function watch<T>(work: Promise<T>): Promise<T> {
+    const end = (): void => void running.delete(ended);
+    const ended = work.then(end, end);
+    running.add(ended);
+    return work;
+  }
+
+  return {
+    run: {
+      async start(command, signal) {
+        const process = await watch(run.start(command, signal));
+        void watch(process.ended);
+        return process;
+      },
+      output: (command, signal, options) => watch(run.output(command, signal, options)),
+      get running() {
+        return run.running;
+      },
+    },
+    async allEnded() {
+      while (running.size > 0) await Promise.all(running);
+    },
+  };
+}

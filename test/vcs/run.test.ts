@@ -1,0 +1,211 @@
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { expect, onTestFinished, test } from 'vitest';
+import { StoaError } from '../../src/errors.ts';
+import { type Command, createRun, type RunLimits } from '../../src/vcs/run.ts';
+import { failure, never } from '../conformance/repo-kit.ts';
+import { limits } from './bed.ts';
+
+const path = process.env.PATH!;
+
+function open(more: Partial<RunLimits> = {}) {
+  const run = createRun({ ...limits, ...more });
+  onTestFinished(() => expect.poll(() => run.running).toBe(0));
+  return run;
+}
+
+function sh(script: string, ...args: string[]): Command {
+  return { program: 'sh', args: ['-c', script, 'sh', ...args], env: { PATH: path }, cwd: '/' };
+}
+
+const options = { timeoutMs: 20_000, maxBytes: 10_000_000 };
+
+/** Processes of a group. */
+async function membersOf(group: number): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+    const [state, , pgrp] = line.slice(line.lastIndexOf(')') + 2).split(' ');
+    if (Number(pgrp) === group && state !== 'Z') found.push(pid);
+  }
+  return found;
+}
+
+test('a command gets its arguments as they are', async () => {
+  const args = [
+    '',
+    'a b',
+    '$(id)',
+    '`id`',
+    '"',
+    "'",
+    '\\',
+    '*',
+    '\n',
+    ';exit 3',
+    '-n',
+    '--',
+    '文',
+    'a'.repeat(50_000),
+  ];
+  const command = { program: 'printf', args: ['%s\\0', ...args], env: { PATH: path }, cwd: '/' };
+  const { stdout, code } = await open().output(command, never, options);
+  expect(stdout.toString().split('\0').slice(0, -1)).toEqual(args);
+  expect(code).toBe(0);
+});
+
+test('a command sees of an environment what it is given, and nothing else', async () => {
+  const command = { program: 'env', args: [], env: { PATH: path, SECRET: 'a b' }, cwd: '/' };
+  const { stdout } = await open().output(command, never, options);
+  const names = stdout
+    .toString()
+    .split('\n')
+    .map((line) => line.split('=')[0]);
+  // The shell that sets the limits has variables of its own.
+  expect(names.filter((name) => name !== 'PWD' && name !== '_' && name !== 'SHLVL').sort()).toEqual([
+    '',
+    'PATH',
+    'SECRET',
+  ]);
+});
+
+test('a command is told how it ended, and what it complained of last', async () => {
+  const { code, stderr, stdout } = await open().output(sh('cat; echo no >&2; exit 7'), never, {
+    ...options,
+    input: Buffer.from('given'),
+  });
+  expect({ code, stderr, stdout: stdout.toString() }).toEqual({ code: 7, stderr: 'no\n', stdout: 'given' });
+  const noisy = await open().output(
+    sh('i=0; while [ $i -lt 5000 ]; do echo 0123456789 >&2; i=$((i+1)); done; echo end >&2'),
+    never,
+    options,
+  );
+  expect(noisy.stderr).toMatch(/\nend\n$/);
+  expect(noisy.stderr).toHaveLength(16 * 1024);
+});
+
+test('a command that does not read its input is no failure', async () => {
+  const { code } = await open().output(sh('exit 0'), never, { ...options, input: Buffer.alloc(1_000_000) });
+  expect(code).toBe(0);
+});
+
+test('a program that is not there is missing', async () => {
+  const command = { program: 'no-such-program', args: [], env: { PATH: path }, cwd: '/' };
+  expect(await failure(open().output(command, never, options), 'config')).toBe(
+    'no-such-program is not installed, or not found in PATH',
+  );
+  await failure(open().output({ ...command, cwd: '/no/such/folder' }, never, options), 'internal');
+});
+
+test('an abort ends a command and all that it started', async () => {
+  const stop = new AbortController();
+  const process = await open().start(sh('sleep 100 & sleep 100 | sleep 100 & echo ready; wait'), stop.signal);
+  const pid = Number((await readFile('/proc/self/stat', 'utf8')).split(' ')[0]);
+  await once(process.stdout, 'data');
+  const group = (await childGroups(pid)).at(-1)!;
+  expect((await membersOf(group)).length).toBeGreaterThanOrEqual(4);
+  stop.abort();
+  const { code, stopped } = await process.ended;
+  expect(code).toBe(null);
+  expect(stopped).toMatchObject({ kind: 'canceled' });
+  expect(await membersOf(group)).toEqual([]);
+});
+
+test('what a command leaves running ends with it', async () => {
+  const { stdout } = await open().output(sh('sleep 100 >/dev/null 2>&1 & echo $$'), never, options);
+  await expect.poll(() => membersOf(Number(stdout.toString()))).toEqual([]);
+});
+
+test('a command that was aborted before it began never begins', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'stoa-run-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await failure(
+    open().output(sh('touch "$1"', join(folder, 'file')), AbortSignal.abort(), options),
+    'canceled',
+  );
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('a command that takes too long is ended', async () => {
+  const command = sh('sleep 100');
+  expect(await failure(open().output(command, never, { ...options, timeoutMs: 50 }), 'timeout')).toBe(
+    'sh -c: not done within 0 s',
+  );
+});
+
+test('a command that says too much is ended', async () => {
+  const endless = sh('while :; do echo 0123456789; done');
+  await failure(open().output(endless, never, { ...options, maxBytes: 100_000 }), 'integrity');
+});
+
+test('a command whose output nobody reads can be stopped', async () => {
+  const process = await open().start(sh('while :; do echo 0123456789; done'), never);
+  await once(process.stdout, 'readable');
+  process.stop(new StoaError('upstream', 'enough'));
+  process.stop(new StoaError('timeout', 'later'));
+  expect((await process.ended).stopped).toMatchObject({ message: 'enough' });
+});
+
+test('a command has no more memory than the limit', async () => {
+  const command = {
+    program: 'sh',
+    args: ['-c', 'x=$(head -c 200000000 /dev/zero | tr "\\0" a); echo "$x" | wc -c'],
+    env: { PATH: path },
+    cwd: '/',
+  };
+  const { code } = await open({ memoryBytes: 100_000_000 }).output(command, never, options);
+  expect(code).not.toBe(0);
+  expect((await open().output(sh('ulimit -v'), never, options)).stdout.toString()).toBe(
+    `${limits.memoryBytes / 1024}\n`,
+  );
+});
+
+test('a command writes no larger files than the limit', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'stoa-run-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'large');
+  await writeFile(file, '');
+  await open({ fileBytes: 1_000_000 }).output(sh('head -c 50000000 /dev/zero >"$1"', file), never, options);
+  expect((await stat(file)).size).toBeLessThanOrEqual(2_000_000);
+});
+
+test('so many commands run at once, and the others wait their turn', async () => {
+  const run = open({ processes: 2 });
+  let most = 0;
+  const work = Array.from({ length: 8 }, async () => {
+    const process = await run.start(sh('read line; echo "$line"'), never);
+    most = Math.max(most, run.running);
+    process.stdin.end('done\n');
+    expect(await text(process.stdout)).toBe('done\n');
+    await process.ended;
+  });
+  await Promise.all(work);
+  expect(most).toBe(2);
+  expect(run.running).toBe(0);
+});
+
+test('waiting for a place is bounded by number and time, and ends on abort', async () => {
+  const run = open({ processes: 1, waiting: 2, waitMs: 100 });
+  const stop = new AbortController();
+  const process = await run.start(sh('read line'), never);
+  const late = failure(run.start(sh(':'), never), 'overloaded');
+  const left = failure(run.start(sh(':'), stop.signal), 'canceled');
+  expect(await failure(run.start(sh(':'), never), 'overloaded')).toContain('1 processes run already');
+  stop.abort();
+  await left;
+  await late;
+  process.stdin.end();
+  await process.ended;
+  expect((await run.output(sh('echo free'), never, options)).stdout.toString()).toBe('free\n');
+});
+
+/** The groups of the processes that this one started, oldest first. */
+async function childGroups(pid: number): Promise<number[]> {
+  const pids = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => ''))
+    .trim()
+    .split(' ');
+  return pids.map(Number).sort((a, b) => a - b);
+}
