@@ -20,10 +20,12 @@ export function parseAuthority(text: string): Authority {
   return port === undefined ? { host: hostname } : { host: hostname, port };
 }
 
-/** The port a URL is asked at, also where it is the default one of its scheme. */
+/** The port an http, https or ssh URL is asked at, also where it is the default one of its scheme. */
 export function portOf(url: { readonly protocol: string; readonly port: string }): number {
-  return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  return url.port === '' ? (defaultPorts[url.protocol] ?? 80) : Number(url.port);
 }
+
+const defaultPorts: Readonly<Record<string, number>> = { 'https:': 443, 'ssh:': 22 };
 
 /** User and password of a URL, decoded where they are encoded; undefined when there are none. */
 export function userinfoOf(url: URL): { readonly username: string; readonly password: string } | undefined {

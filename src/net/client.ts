@@ -21,6 +21,11 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** The module path this is for; decides which credentials may be sent. */
   readonly module?: string;
+  /**
+   * A module path or a page led to this URL, not the settings: a credential is sent only where it serves the
+   * module, as after a redirect from another host.
+   */
+  readonly stranger?: boolean;
   /** `Authorization` and `Cookie` among them are not sent on after a redirect to another host. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Bytes of body after which reading it fails with `integrity`; a larger declared length fails at once. */
@@ -49,4 +54,6 @@ export interface HttpReply {
   readonly body: Readable;
   /** The URL that answered, without user and password. Its query may be a signature: log the host only. */
   readonly url: URL;
+  /** A credential of the settings was sent to it; absent: none. */
+  readonly authorized?: boolean;
 }

@@ -12,8 +12,8 @@ export interface Credential {
   /** The path below which it is used, whole segments; absent: all. */
   readonly prefix?: string;
   /**
-   * The module paths it serves, as GOPRIVATE patterns. Absent: every request that is made to the host, but
-   * none that was redirected there by another host.
+   * The module paths it serves, as GOPRIVATE patterns. Absent: the private ones and, at a URL that the settings
+   * name, all.
    */
   readonly modules?: string;
   /** Sent over plain HTTP too; always so to a loopback host. */
@@ -24,53 +24,89 @@ export interface Credential {
 export type Secret =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   | { readonly kind: 'bearer'; readonly token: string }
-  | { readonly kind: 'header'; readonly name: string; readonly value: string };
+  | { readonly kind: 'header'; readonly name: string; readonly value: string }
+  | SshIdentity;
+
+/** How to log in where the URL is one of `ssh`, and how its host is known. */
+interface SshIdentity {
+  readonly kind: 'ssh';
+  /** A file with a private key; absent: the keys of the agent. */
+  readonly identityFile?: string;
+  /** The socket of an agent. */
+  readonly agentSocket?: string;
+  /** A file with the keys of hosts; absent: those of the system. */
+  readonly knownHostsFile?: string;
+}
 
 /** What a credential is asked for. */
-export interface CredentialAsk {
+interface CredentialAsk {
   /** The module path asked for. */
   readonly module: string | undefined;
-  /** Another host sent us to this URL. */
+  /** Not the settings led to this URL but a redirect from another host, a page, or the module path itself. */
   readonly redirected: boolean;
 }
 
+/** Which credential may be used for what. */
+export interface Credentials {
+  /** Of those that may be used for an http, https or ssh URL the one with the longest prefix; of equals the first. */
+  choose(url: URL, ask: CredentialAsk): ChosenCredential | undefined;
+  /** Equal for module paths that every host treats alike, for what is kept of their answers. */
+  audience(module: string): string;
+}
+
+export interface ChosenCredential {
+  /** Names the entry of the settings, without its secret; equal as long as that stands. */
+  readonly id: string;
+  readonly secret: Secret;
+  /** Over HTTP, what carries it. */
+  readonly header?: CredentialHeader;
+}
+
 /** The header that carries a credential; the name in lower case. */
-export interface CredentialHeader {
+interface CredentialHeader {
   readonly name: string;
   readonly value: string;
 }
 
 /**
- * Chooses the credential for a URL: of those that may be used, the one with the longest prefix; of equals the
- * first. Throws `config` for one that names no host or that no header can carry; the message does not hold
- * the secret.
+ * The credentials of the settings; `privatePatterns` says which modules are private. Throws `config` for one that
+ * names no host or that no header can carry; the message does not hold the secret.
  */
-export function createCredentials(
-  credentials: readonly Credential[],
-): (url: URL, ask: CredentialAsk) => CredentialHeader | undefined {
+export function createCredentials(credentials: readonly Credential[], privatePatterns = ''): Credentials {
   const entries = credentials
-    .map((credential) => ({
-      ...parseAuthority(credential.host),
-      prefix: (credential.prefix ?? '').replace(/^\/*/, '/').replace(/\/+$/, ''),
-      modules: credential.modules,
-      allowHttp: credential.allowHttp ?? false,
-      header: headerOf(credential),
-    }))
+    .map((credential) => {
+      const authority = parseAuthority(credential.host);
+      const prefix = (credential.prefix ?? '').replace(/^\/*/, '/').replace(/\/+$/, '');
+      const { modules, allowHttp = false, secret } = credential;
+      const header = headerOf(credential);
+      const id = JSON.stringify([secret.kind, authority.host, authority.port ?? 0, prefix, modules ?? null]);
+      return { ...authority, prefix, modules, allowHttp, chosen: { id, secret, ...(header && { header }) } };
+    })
     .sort((a, b) => b.prefix.length - a.prefix.length);
 
-  return (url, ask) => {
-    const defaultPort = portOf({ protocol: url.protocol, port: '' });
-    const entry = entries.find(
-      (entry) =>
-        entry.host === url.hostname &&
-        (entry.port ?? defaultPort) === portOf(url) &&
-        (url.pathname === entry.prefix || url.pathname.startsWith(`${entry.prefix}/`)) &&
-        (url.protocol === 'https:' || entry.allowHttp || isLoopback(url.hostname)) &&
-        (entry.modules === undefined
-          ? !ask.redirected
-          : ask.module !== undefined && matchesPatterns(entry.modules, ask.module)),
-    );
-    return entry?.header;
+  function serves(modules: string | undefined, module: string | undefined): boolean {
+    return module !== undefined && matchesPatterns(modules ?? privatePatterns, module);
+  }
+
+  return {
+    choose(url, { module, redirected }) {
+      const isSsh = url.protocol === 'ssh:';
+      const defaultPort = portOf({ protocol: url.protocol, port: '' });
+      const entry = entries.find(
+        (entry) =>
+          (entry.chosen.secret.kind === 'ssh') === isSsh &&
+          entry.host === url.hostname &&
+          (entry.port ?? defaultPort) === portOf(url) &&
+          (url.pathname === entry.prefix || url.pathname.startsWith(`${entry.prefix}/`)) &&
+          (url.protocol !== 'http:' || entry.allowHttp || isLoopback(url.hostname)) &&
+          ((entry.modules === undefined && !redirected) || serves(entry.modules, module)),
+      );
+      return entry?.chosen;
+    },
+    audience(module) {
+      const served = entries.flatMap(({ modules }, index) => (serves(modules, module) ? [index] : []));
+      return served.join(' ');
+    },
   };
 }
 
@@ -105,7 +141,8 @@ export function splitUserinfo(url: URL): { readonly url: URL; readonly credentia
   return { url: bare, credential };
 }
 
-function headerOf({ host, secret }: Credential): CredentialHeader {
+function headerOf({ host, secret }: Credential): CredentialHeader | undefined {
+  if (secret.kind === 'ssh') return undefined;
   const header = formatSecret(host, secret);
   if (!/^[\w!#$%&'*+.^`|~-]+$/.test(header.name) || !/^[\t\x20-\x7e\x80-\xff]+$/.test(header.value)) {
     throw new StoaError('config', `credential for ${host}: it holds a character that no header can carry`);
@@ -113,7 +150,7 @@ function headerOf({ host, secret }: Credential): CredentialHeader {
   return header;
 }
 
-function formatSecret(host: string, secret: Secret): CredentialHeader {
+function formatSecret(host: string, secret: Exclude<Secret, SshIdentity>): CredentialHeader {
   switch (secret.kind) {
     case 'basic':
       if (secret.username.includes(':')) {

@@ -60,6 +60,16 @@ export function describeCut(
   return new StoaError('upstream', `${host}: ${text}`, { cause: error });
 }
 
+/** What it means that a name could not be looked up: `upstream`, with the reason in plain words. */
+export function describeLookup(error: unknown, host: string): StoaError {
+  return new StoaError('upstream', `${host}: ${reasonOf(codeOf(error))}`, { cause: error });
+}
+
+/** True for a failure that is a statement: the name service knows the host, and that it has no address. */
+export function isUnknownHost(error: unknown): boolean {
+  return isStoaError(error) && codeOf(error.cause) === 'ENOTFOUND';
+}
+
 /** True when the same request may well succeed a moment later, as far as the error tells. */
 export function isPassing(error: unknown): boolean {
   if (!isStoaError(error)) return false;

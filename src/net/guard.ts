@@ -15,6 +15,18 @@ export function privateRange(text: string): string | undefined {
 }
 
 /**
+ * As `privateRange` for a host that a proxy will look up, where its addresses are not known: an address is judged
+ * as one, and a name is `private` when no public name service could know it (RFC 6761, RFC 6762 appendix G).
+ */
+export function privateRangeByName(hostname: string): string | undefined {
+  if (parseAddress(hostname) !== undefined) return privateRange(hostname);
+  const labels = hostname.replace(/\.$/, '').split('.');
+  const isOwn =
+    labels.length === 1 || ownDomains.has(labels.at(-1)!) || labels.slice(-2).join('.') === 'home.arpa';
+  return isOwn ? 'private' : undefined;
+}
+
+/**
  * The error for a host whose address must not be dialled. It does not name the address: a client may read it.
  */
 export function refusal(host: string, range: string): StoaError {
@@ -76,6 +88,19 @@ const ranges6 = table([
   ['fe80::/10', 'link-local'],
   ['fec0::/10', 'private'],
   ['ff00::/8', 'multicast'],
+]);
+
+/** Top-level domains that networks use for themselves. */
+const ownDomains: ReadonlySet<string> = new Set([
+  'corp',
+  'home',
+  'internal',
+  'intranet',
+  'lan',
+  'local',
+  'localdomain',
+  'localhost',
+  'private',
 ]);
 
 const globalUnicast = network('2000::/3');

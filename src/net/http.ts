@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoaError } from '../errors.ts';
 import type { HttpClient, HttpReply, HttpRequest } from './client.ts';
-import { type Credential, createCredentials } from './credentials.ts';
+import { type ChosenCredential, type Credential, createCredentials } from './credentials.ts';
 import { createDialer } from './dial.ts';
 import { type Answer, exchange, type Head } from './exchange.ts';
 import { type Deadlines, isPassing } from './failure.ts';
@@ -21,6 +21,8 @@ export interface HttpClientOptions {
   /** The hosts the settings name, as `host` (all ports) or `host:port`: only their addresses may be private. */
   readonly namedHosts?: readonly string[];
   readonly credentials?: readonly Credential[];
+  /** GOPRIVATE patterns of the modules that credentials serve which name none. */
+  readonly privatePatterns?: string;
   /** Proxies; their addresses may be private. */
   readonly proxy?: ProxySettings;
   /** PEM texts of certificate authorities to trust beside those of Node and of the system. */
@@ -50,7 +52,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     wait = pause,
   } = options;
   const deadlines: Deadlines = { ...defaultDeadlines, ...options.deadlines };
-  const credentialFor = createCredentials(options.credentials ?? []);
+  const credentials = createCredentials(options.credentials ?? [], options.privatePatterns);
   const proxies = createProxyChoice(options.proxy ?? {});
   const dial = createDialer({
     connectMs: deadlines.connectMs,
@@ -89,11 +91,18 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
   async function follow(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
     const budget = { retries };
-    let hop = firstHop(url, request.headers ?? {});
+    let hop = firstHop(url, request.headers ?? {}, request.stranger);
     for (let redirects = 0; ; redirects++) {
-      const answer = await ask(hop, request, signal, budget);
+      const credential = credentials.choose(hop.url, {
+        module: request.module,
+        redirected: hop.redirected,
+      });
+      const headers = headersFor(hop, request, credential);
+      const answer = await ask(hop, headers, request, signal, budget);
       const next = nextHop(hop, answer);
-      if (next === undefined) return toReply(hop.url, request, answer, now());
+      if (next === undefined) {
+        return { ...toReply(hop.url, request, answer, now()), authorized: credential !== undefined };
+      }
       discard(answer);
       if (redirects === maxRedirects) {
         throw new StoaError('upstream', `${hop.url.host}: stopped after ${maxRedirects} redirects`);
@@ -103,8 +112,13 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   }
 
   /** The answer of one URL, after as many more tries as are left. */
-  async function ask(hop: Hop, request: HttpRequest, signal: AbortSignal, budget: Budget): Promise<Answer> {
-    const headers = headersFor(hop, request);
+  async function ask(
+    hop: Hop,
+    headers: Readonly<Record<string, string>>,
+    request: HttpRequest,
+    signal: AbortSignal,
+    budget: Budget,
+  ): Promise<Answer> {
     for (; ; budget.retries--) {
       const tried = retries + 1 - budget.retries;
       let waitMs: number | undefined;
@@ -141,12 +155,16 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     return answer;
   }
 
-  function headersFor(hop: Hop, request: HttpRequest): Record<string, string> {
-    const credential = credentialFor(hop.url, { module: request.module, redirected: hop.redirected });
+  function headersFor(
+    hop: Hop,
+    request: HttpRequest,
+    credential: ChosenCredential | undefined,
+  ): Record<string, string> {
+    const { header } = credential ?? {};
     return {
       'user-agent': userAgent,
       'accept-encoding': request.compressed ? 'gzip' : 'identity',
-      ...(credential && { [credential.name]: credential.value }),
+      ...(header && { [header.name]: header.value }),
       ...hop.headers,
     };
   }

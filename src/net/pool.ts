@@ -1,11 +1,10 @@
 import { Agent, type buildConnector, type Dispatcher } from 'undici';
 import { StoaError } from '../errors.ts';
-import { parseAddress } from './address.ts';
 import { portOf, userinfoOf } from './authority.ts';
 import { formatBasic } from './credentials.ts';
 import type { Dialer } from './dial.ts';
 import { type Deadlines, describeFailure } from './failure.ts';
-import { privateRange, refusal } from './guard.ts';
+import { privateRangeByName, refusal } from './guard.ts';
 
 /** How one URL is asked for: on which connections, and with which words. */
 export interface Way {
@@ -41,7 +40,7 @@ export interface PoolOptions {
 /**
  * HTTP/1.1 connections that are kept for half a minute, or for as long as the host says. Through a proxy,
  * https goes in a tunnel (CONNECT), and http as a request for the whole URL, since many proxies tunnel to
- * port 443 only. The proxy looks the names up then, so only hosts written as addresses can be checked here.
+ * port 443 only. The proxy looks the names up then, so hosts can only be checked by how they are written.
  */
 export function createPool(options: PoolOptions): Pool {
   const { dial, isNamed, proxyFor, deadlines, connectionsPerHost } = options;
@@ -67,7 +66,7 @@ export function createPool(options: PoolOptions): Pool {
       const path = url.pathname + url.search;
       const proxy = proxyFor(url);
       if (proxy === undefined) return { dispatcher: direct, origin: url.origin, path, headers: {} };
-      const range = parseAddress(url.hostname) && privateRange(url.hostname);
+      const range = privateRangeByName(url.hostname);
       if (range !== undefined && !isNamed(url.hostname, portOf(url))) throw refusal(url.host, range);
       if (url.protocol === 'https:') {
         return { dispatcher: tunnelThrough(proxy), origin: url.origin, path, headers: {}, proxy: proxy.host };

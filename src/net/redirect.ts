@@ -8,14 +8,14 @@ export interface Hop {
   readonly url: URL;
   /** The caller's headers that may go there, names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** A station before it was another host, or another port. */
+  /** A station before it was another host, or another port; or a stranger chose the first one. */
   readonly redirected: boolean;
 }
 
 /** Where a request begins. Throws `upstream` for a URL that is not http or https. */
-export function firstHop(url: URL, headers: Readonly<Record<string, string>>): Hop {
+export function firstHop(url: URL, headers: Readonly<Record<string, string>>, redirected = false): Hop {
   const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
-  return { url: bareUrl(url), headers: Object.fromEntries(lower), redirected: false };
+  return { url: bareUrl(url), headers: Object.fromEntries(lower), redirected };
 }
 
 /**

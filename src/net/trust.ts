@@ -12,11 +12,18 @@ export function createTrust(pems: readonly string[]): () => SecureContext {
   const extra = pems.flatMap(parsePem);
   let context: SecureContext | undefined;
   return () => {
-    context ??= createSecureContext({
-      ca: [...new Set([...getCACertificates('default'), ...getCACertificates('system'), ...extra])],
-    });
+    context ??= createSecureContext({ ca: withThoseOfTheSystem(extra) });
     return context;
   };
+}
+
+/** The same certificates, each a PEM text, for programs that take a list of all. Throws as `createTrust`. */
+export function trustedCertificates(pems: readonly string[]): string[] {
+  return withThoseOfTheSystem(pems.flatMap(parsePem));
+}
+
+function withThoseOfTheSystem(extra: readonly string[]): string[] {
+  return [...new Set([...getCACertificates('default'), ...getCACertificates('system'), ...extra])];
 }
 
 function parsePem(pem: string, index: number): string[] {

@@ -16,7 +16,7 @@ function isUsed(
   url: string,
   ask: { module?: string; redirected?: boolean } = {},
 ) {
-  const choose = createCredentials([{ ...credential, secret }]);
+  const { choose } = createCredentials([{ ...credential, secret }], 'private.example');
   return choose(new URL(url), { module: ask.module, redirected: ask.redirected ?? false }) !== undefined;
 }
 
@@ -56,6 +56,8 @@ describe('a credential', () => {
     ['corp.example', undefined, false, false],
     ['corp.example/*,other.example', 'other.example/m', false, true],
     ['', 'corp.example/m', false, false],
+    [undefined, 'private.example/m', true, true], // what names no modules serves the private ones
+    ['corp.example', 'private.example/m', true, false],
   ])('for the modules %j, asked for %j, redirected: %j, is used: %j', (modules, module, redirected, used) => {
     const credential = { host: 'a.example', ...(modules === undefined ? {} : { modules }) };
     expect(isUsed(credential, 'https://a.example/', { ...(module && { module }), redirected })).toBe(used);
@@ -68,14 +70,14 @@ describe('a credential', () => {
       ...(modules && { modules }),
       secret: { kind: 'bearer', token },
     });
-    const choose = createCredentials([
+    const { choose } = createCredentials([
       entry('root'),
       entry('deep', '/a/b'),
       entry('private', '/a/b/c', 'corp.example'),
       entry('other', '/a/b'),
     ]);
     const chosen = (path: string, module?: string) =>
-      choose(new URL(path, 'https://a.example'), { module, redirected: false })?.value;
+      choose(new URL(path, 'https://a.example'), { module, redirected: false })?.header?.value;
     expect(chosen('/a')).toBe('Bearer root');
     expect(chosen('/a/b/x')).toBe('Bearer deep');
     expect(chosen('/a/b/c', 'corp.example/m')).toBe('Bearer private');
@@ -91,11 +93,9 @@ describe('a credential', () => {
     [{ kind: 'bearer', token: 'hush' }, 'authorization', 'Bearer hush'],
     [{ kind: 'header', name: 'Private-Token', value: 'hush' }, 'private-token', 'hush'],
   ] as const)('%j is a header', (secret, name, value) => {
-    const choose = createCredentials([{ host: 'a.example', secret }]);
-    expect(choose(new URL('https://a.example/'), { module: undefined, redirected: false })).toEqual({
-      name,
-      value,
-    });
+    const { choose } = createCredentials([{ host: 'a.example', secret }]);
+    const chosen = choose(new URL('https://a.example/'), { module: undefined, redirected: false });
+    expect(chosen?.header).toEqual({ name, value });
   });
 
   test.each([
@@ -114,6 +114,75 @@ describe('a credential', () => {
     expect(() => createCredentials([{ host: 'https://a.example', secret }])).toThrow(
       'not a host or host:port',
     );
+  });
+});
+
+describe('an SSH key', () => {
+  const key = { kind: 'ssh', identityFile: '/key' } as const;
+  const ask = { module: 'corp.example/m', redirected: true };
+
+  test.each<[host: string, url: string, used: boolean]>([
+    ['git.example', 'ssh://git@git.example/r', true],
+    ['git.example:22', 'ssh://git@git.example/r', true],
+    ['git.example', 'ssh://git@git.example:2222/r', false],
+    ['git.example:2222', 'ssh://git@git.example:2222/r', true],
+    ['git.example', 'https://git.example/r', false], // another protocol, another credential
+  ])('of %s is used for %s: %j', (host, url, used) => {
+    const { choose } = createCredentials([{ host, modules: 'corp.example', secret: key }]);
+    expect(choose(new URL(url), ask)?.secret).toEqual(used ? key : undefined);
+  });
+
+  test('stands beside a token of its host, and neither is taken for the other', () => {
+    const { choose } = createCredentials([
+      { host: 'git.example', modules: 'corp.example', secret },
+      { host: 'git.example', modules: 'corp.example', secret: key },
+    ]);
+    const [https, ssh] = ['https', 'ssh'].map((scheme) => choose(new URL(`${scheme}://git.example/r`), ask));
+    expect(https).toMatchObject({ secret, header: { value: 'Bearer hush' } });
+    expect(ssh).toMatchObject({ secret: key });
+    expect(ssh).not.toHaveProperty('header');
+    expect(https?.id).not.toBe(ssh?.id);
+  });
+});
+
+describe('what names a credential', () => {
+  const credential: Credential = { host: 'a.example', prefix: '/go', modules: 'corp.example', secret };
+  const idOf = (changes: Partial<Credential>) =>
+    createCredentials([{ ...credential, ...changes }]).choose(new URL('https://a.example/go/x/m'), {
+      module: 'corp.example/m',
+      redirected: true,
+    })?.id;
+
+  test('is the same for another secret, and holds none', () => {
+    expect(idOf({ secret: { kind: 'bearer', token: 'other' } })).toBe(idOf({}));
+    expect(idOf({})).not.toContain('hush');
+    expect(idOf({ secret: { kind: 'basic', username: 'gopher', password: 'hush' } })).not.toMatch(
+      /hush|gopher/,
+    );
+  });
+
+  test('is another one for another entry', () => {
+    const ids = [{}, { prefix: '/go/x' }, { modules: '*.example' }, { host: 'a.example:443' }].map(idOf);
+    expect(new Set(ids).size).toBe(4);
+    expect(ids).not.toContain(undefined);
+  });
+});
+
+describe('an audience', () => {
+  const { audience } = createCredentials(
+    [
+      { host: 'a.example', modules: 'corp.example/*', secret },
+      { host: 'b.example', modules: 'corp.example/team', secret },
+      { host: 'c.example', secret },
+    ],
+    'private.example',
+  );
+
+  test('is one for modules that the same credentials serve, and for those that none does', () => {
+    expect(audience('corp.example/x')).toBe(audience('corp.example/y/z'));
+    expect(audience('example.com/m')).toBe(audience('evil.example'));
+    const all = ['corp.example/x', 'corp.example/team/m', 'private.example/m', 'example.com'].map(audience);
+    expect(new Set(all).size).toBe(4);
   });
 });
 
@@ -215,6 +284,32 @@ describe('over the wire, a credential', () => {
     const own = openAsker({ credentials: [bearer(target.host, 'hush', 'corp.example')] });
     expect(await text((await own.get(origin.url, { module: 'corp.example/m' })).body)).toBe('Bearer hush');
     expect(await text((await own.get(origin.url, { module: 'evil.example/m' })).body)).toBe('none');
+  });
+
+  test('goes to a URL that a stranger chose for its modules only', async () => {
+    const origin = await openEcho();
+    const ask = async (credential: Credential, module: string) => {
+      const { get } = openAsker({ credentials: [credential], privatePatterns: 'corp.example' });
+      const reply = await get(origin.url, { stranger: true, module });
+      return [await text(reply.body), reply.authorized];
+    };
+    const anything = bearer(origin.host, 'hush');
+    expect(await ask(anything, 'corp.example/m')).toEqual(['Bearer hush', true]);
+    expect(await ask(anything, 'evil.example/m')).toEqual(['none', false]);
+    const own = bearer(origin.host, 'hush', 'other.example');
+    expect(await ask(own, 'other.example/m')).toEqual(['Bearer hush', true]);
+    expect(await ask(own, 'corp.example/m')).toEqual(['none', false]);
+  });
+
+  test('is told of only where it went', async () => {
+    const target = await openEcho();
+    const origin = await openOrigin((_, response) =>
+      response.writeHead(302, { location: target.url.href }).end(),
+    );
+    const { get } = openAsker({ credentials: [bearer(origin.host, 'hush')] });
+    expect((await get(target.url)).authorized).toBe(false);
+    expect((await get(origin.url)).authorized).toBe(false);
+    expect(origin.requests[0]!.headers.authorization).toBe('Bearer hush');
   });
 
   test('gives way to one of the caller', async () => {

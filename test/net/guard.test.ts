@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createNamedHosts, privateRange } from '../../src/net/guard.ts';
+import { createNamedHosts, privateRange, privateRangeByName } from '../../src/net/guard.ts';
 import { failure, openAsker, openOrigin } from './origin.ts';
 
 describe('the range of an address', () => {
@@ -84,6 +84,31 @@ describe('the range of an address', () => {
   test('is one for every text that is no address', () => {
     fc.assert(fc.property(fc.domain(), (name) => privateRange(name) === 'unreadable'));
   });
+});
+
+describe('a name that a proxy looks up', () => {
+  test.each([
+    ['localhost', 'private'],
+    ['a.localhost', 'private'],
+    ['intranet', 'private'], // a name without a dot
+    ['git.corp', 'private'],
+    ['metadata.google.internal', 'private'],
+    ['metadata.google.internal.', 'private'],
+    ['printer.local', 'private'],
+    ['nas.home.arpa', 'private'],
+    ['nas.home.arpa.', 'private'],
+    ['169.254.169.254', 'link-local'],
+    ['[::1]', 'loopback'],
+  ])('%s is %s', (name, range) => {
+    expect(privateRangeByName(name)).toBe(range);
+  });
+
+  test.each(['github.com', 'internal.example.com', 'corp.example', 'home.arpa.example', '1.1.1.1'])(
+    '%s may be public',
+    (name) => {
+      expect(privateRangeByName(name)).toBeUndefined();
+    },
+  );
 });
 
 describe('a named host', () => {

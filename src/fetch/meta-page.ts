@@ -1,0 +1,113 @@
+import type { Readable } from 'node:stream';
+import { StoaError } from '../errors.ts';
+import type { HttpClient } from '../net/client.ts';
+import { isUnknownHost } from '../net/failure.ts';
+import type { Gate } from './gate.ts';
+import { type GoImport, type GoImports, parseGoImports } from './go-import.ts';
+import { createRecent } from './recent.ts';
+import { createShare } from './share.ts';
+import { statusError } from './status-error.ts';
+
+/** What the page of an import path says. */
+export interface MetaPage {
+  /** Its address, for messages. */
+  readonly url: string;
+  readonly imports: readonly GoImport[];
+}
+
+/**
+ * The page of an import path as it is shown to who asks for the module `module`. It is read once for all who ask at once,
+ * and kept for a while. Throws `notFound` when the host says that there is none, has none with a `go-import` tag, or does
+ * not exist; `upstream`, `timeout` or `integrity` (more than 1 MiB without the end of its head) when that is not known. Messages
+ * begin with the page's host or address.
+ */
+export type ReadMetaPage = (path: string, module: string, signal: AbortSignal) => Promise<MetaPage>;
+
+export interface MetaPageOptions {
+  readonly client: HttpClient;
+  readonly gate: Gate;
+  /** Equal for modules that every host treats alike. */
+  readonly audience: (module: string) => string;
+  readonly now: () => number;
+  /** Milliseconds for which a page with tags is kept. */
+  readonly keepMs: number;
+  /** Milliseconds that one page may take. */
+  readonly deadlineMs: number;
+}
+
+/** Characters of tags that are kept. */
+const maxKept = 4 * 1024 * 1024;
+
+/** Of a page; the go command reads on for ever. */
+const maxPageBytes = 1024 * 1024;
+
+export function createMetaPages(options: MetaPageOptions): ReadMetaPage {
+  const { client, gate, audience, now, keepMs, deadlineMs } = options;
+  const kept = createRecent<MetaPage>({ maxSize: maxKept, lifetimeMs: keepMs, now });
+  const share = createShare<MetaPage>(deadlineMs, hostOf);
+
+  async function fetch(url: URL, module: string, signal: AbortSignal): Promise<MetaPage> {
+    const leave = await gate.enter(url.host, 'file', signal);
+    try {
+      const reply = await client.get(url, {
+        signal,
+        module,
+        stranger: true,
+        // Not the size of the page counts but how much of it is read.
+        maxBytes: Number.MAX_SAFE_INTEGER,
+        compressed: true,
+      });
+      const { imports, end } = await readHead(url.host, reply.body);
+      if (imports.length > 0) return { url: url.href, imports };
+      if (reply.status !== 200) throw statusError(url.href, reply);
+      const reason = typeof end === 'string' ? '' : ` (as far as it can be read: ${end.problem})`;
+      throw new StoaError('notFound', `no go-import meta tag at ${url.href}${reason}`);
+    } catch (error) {
+      if (!isUnknownHost(error)) throw error;
+      throw new StoaError('notFound', `${url.host}: no such host`, { cause: error });
+    } finally {
+      leave();
+    }
+  }
+
+  return async (path, module, signal) => {
+    const key = `${path} ${audience(module)}`;
+    const known = kept.get(key);
+    if (known !== undefined) return known;
+    const page = await share(key, signal, (work) => fetch(pageUrl(path), module, work));
+    kept.set(key, page, JSON.stringify(page).length);
+    return page;
+  };
+}
+
+/** The page of an import path (urlForImportPath of cmd/go/internal/vcs). */
+function pageUrl(path: string): URL {
+  const host = hostOf(path);
+  return new URL(`https://${host}${path.slice(host.length) || '/'}?go-get=1`);
+}
+
+function hostOf(path: string): string {
+  return path.split('/', 1)[0]!;
+}
+
+/** The tags of a page, of which no more is read than its head; the rest is not taken from the wire. */
+async function readHead(host: string, body: Readable): Promise<GoImports> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  let nextTry = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= maxPageBytes) break;
+    if (size < nextTry) continue;
+    // The whole is read again each time, so not for every chunk.
+    nextTry = size * 2;
+    const found = parseGoImports(Buffer.concat(chunks));
+    if (found.end !== 'page') return found;
+  }
+  const found = parseGoImports(Buffer.concat(chunks).subarray(0, maxPageBytes));
+  if (found.end === 'page' && found.imports.length === 0 && size >= maxPageBytes) {
+    throw new StoaError('integrity', `${host}: its page has more than 1 MiB and no end of its head`);
+  }
+  return found;
+}
