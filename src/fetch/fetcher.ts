@@ -57,6 +57,8 @@ export interface FetchedList {
   readonly versions: readonly string[];
   /** Why versions may be missing: the source refuses its list, and these are only what its `@latest` names. */
   readonly incomplete?: string;
+  /** The commits that the tags of these versions lead to, from sources that read repositories. */
+  readonly commits?: ReadonlyMap<string, string>;
 }
 
 export interface FetchedInfo {
@@ -65,6 +67,8 @@ export interface FetchedInfo {
   readonly version: string;
   /** The JSON as the source sent it. */
   readonly bytes: Uint8Array;
+  /** The commit the query resolved to, from sources that read repositories. */
+  readonly commit?: string;
 }
 
 /** Where a fetch puts its bytes. */

@@ -20,8 +20,8 @@ export interface RouteOptions {
   readonly private: string;
   /** The client of an upstream, by its URL; called once for each URL. */
   readonly upstream: (url: string) => Fetcher;
-  /** The source behind the word `direct`; without it, reaching the word is an error that says so. */
-  readonly direct?: Fetcher;
+  /** The source behind the word `direct`. */
+  readonly direct: Fetcher;
 }
 
 /** One source of a list, ready to be asked. */
@@ -29,15 +29,6 @@ interface Source {
   readonly name: string;
   readonly fetcher: Fetcher;
   readonly onError: 'next' | 'stop';
-}
-
-/** A list of entries, ready to be walked. */
-interface Walk {
-  readonly sources: readonly Source[];
-  /** What the list ends in, where that is a word without a fetcher. */
-  readonly end: 'off' | 'direct' | undefined;
-  /** Why the list is `direct` although nobody wrote it. */
-  readonly isPrivate?: boolean;
 }
 
 const ranks = { absent: 0, failed: 1, direct: 2 } as const;
@@ -51,6 +42,7 @@ const ownKinds: readonly ErrorKind[] = ['canceled', 'storage', 'draining', 'malf
  * last absence.
  */
 export function createRoute(options: RouteOptions): Fetcher {
+  const direct: Source = { name: 'direct', fetcher: options.direct, onError: 'stop' };
   const upstreams = new Map<string, Fetcher>();
 
   function upstreamOf(url: string): Fetcher {
@@ -59,28 +51,22 @@ export function createRoute(options: RouteOptions): Fetcher {
     return known;
   }
 
-  function walkOf(entries: readonly RouteEntry[]): Walk {
-    const sources: Source[] = [];
-    for (const entry of entries) {
-      if (entry.kind === 'upstream') {
-        sources.push({ name: entry.url, fetcher: upstreamOf(entry.url), onError: entry.onError });
-      } else if (entry.kind === 'direct' && options.direct !== undefined) {
-        sources.push({ name: 'direct', fetcher: options.direct, onError: 'stop' });
-      } else {
-        return { sources, end: entry.kind };
-      }
-    }
-    return { sources, end: undefined };
+  /** The sources of a list, in its order; none where it is `off` at once. */
+  function sourcesOf(entries: readonly RouteEntry[]): readonly Source[] {
+    return entries.flatMap((entry) => {
+      if (entry.kind === 'off') return [];
+      if (entry.kind === 'direct') return [direct];
+      return [{ name: entry.url, fetcher: upstreamOf(entry.url), onError: entry.onError }];
+    });
   }
 
-  const routes = options.routes.map(({ patterns, entries }) => ({ patterns, walk: walkOf(entries) }));
-  const fallback = walkOf(options.fallback);
-  const ofPrivate: Walk = { ...walkOf([{ kind: 'direct' }]), isPrivate: true };
+  const routes = options.routes.map(({ patterns, entries }) => ({ patterns, sources: sourcesOf(entries) }));
+  const fallback = sourcesOf(options.fallback);
 
-  function choose(path: string): Walk {
-    const route = routes.find(({ patterns }) => matchesPatterns(patterns, path));
-    if (route) return route.walk;
-    return matchesPatterns(options.private, path) ? ofPrivate : fallback;
+  function choose(path: string): readonly Source[] {
+    const list = listFor(routes, options.private, path);
+    if (list === 'private') return [direct];
+    return list === 'fallback' ? fallback : list.sources;
   }
 
   return {
@@ -90,7 +76,7 @@ export function createRoute(options: RouteOptions): Fetcher {
     async query(path, query, signal, via) {
       const chosen = choose(path);
       const found = await walk(chosen, `${path}@${query}`, signal, undefined, (source) => {
-        const isLast = source === chosen.sources.at(-1);
+        const isLast = source === chosen.at(-1);
         return query === 'latest' && !isLast
           ? latestOf(source.fetcher, path, signal, via)
           : source.fetcher.query(path, query, signal, via);
@@ -105,6 +91,17 @@ export function createRoute(options: RouteOptions): Fetcher {
       );
     },
   };
+}
+
+/** Which list is for a module path: that of a route, `direct` alone for what is private, else the fallback. */
+export function listFor<R extends Pick<PatternRoute, 'patterns'>>(
+  routes: readonly R[],
+  privatePatterns: string,
+  path: string,
+): R | 'private' | 'fallback' {
+  const route = routes.find(({ patterns }) => matchesPatterns(patterns, path));
+  if (route !== undefined) return route;
+  return matchesPatterns(privatePatterns, path) ? 'private' : 'fallback';
 }
 
 /**
@@ -131,7 +128,7 @@ async function latestOf(
 }
 
 async function walk<T>(
-  { sources, end, isPrivate }: Walk,
+  sources: readonly Source[],
   subject: string,
   signal: AbortSignal,
   not: readonly string[] | undefined,
@@ -148,47 +145,32 @@ async function walk<T>(
       return await ask(source);
     } catch (error) {
       if (signal.aborted || !isStoaError(error) || ownKinds.includes(error.kind)) throw error;
+      // A machine without git: what the sources before it said stands, since people may well do without direct.
+      if (error.kind === 'config' && heard !== undefined) throw withHint(heard.error, error);
       const isAbsent = error.kind === 'notFound';
       const rank = source.name === 'direct' ? ranks.direct : isAbsent ? ranks.absent : ranks.failed;
       if (heard === undefined || rank >= heard.rank) heard = { error, rank };
       if (!isAbsent && source.onError === 'stop') throw heard.error;
     }
   }
-  if (heard !== undefined) throw end === 'direct' ? withHint(heard.error) : heard.error;
+  if (heard !== undefined) throw heard.error;
   if (isPassedOver) {
     throw new StoaError(
       'integrity',
       `${subject}: no source is left; what ${not?.join(' and ')} sent was refused`,
     );
   }
-  throw endOf(subject, end, isPrivate === true);
+  // No 404: nothing was said about the module, and the go command must not walk around a list that was written to keep it
+  // from doing so.
+  throw new StoaError(
+    'denied',
+    `${subject}: module look-up is turned off here (the list of upstreams is off)`,
+  );
 }
 
-/**
- * What it means that nobody could be asked. None of it is a 404: nothing was said about the module, and the go command
- * must not walk around a list that was written to keep it from doing so.
- */
-function endOf(subject: string, end: Walk['end'], isPrivate: boolean): StoaError {
-  if (end !== 'direct') {
-    return new StoaError(
-      'denied',
-      `${subject}: module look-up is turned off here (the list of upstreams is off)`,
-    );
-  }
-  const lacking = 'fetching from repositories (direct) is not part of this version';
-  if (isPrivate) {
-    return new StoaError(
-      'denied',
-      `${subject}: private, so it is never asked for at the default upstreams, and no route names a source for it; ${lacking}`,
-    );
-  }
-  return new StoaError('config', `${subject}: ${lacking}; name an upstream for it`);
-}
-
-function withHint(error: StoaError): StoaError {
-  const { kind, message, retryAfter } = error;
-  return new StoaError(kind, `${message} (direct, the next source, is not part of this version)`, {
-    cause: error,
+function withHint({ kind, message, retryAfter }: StoaError, hint: StoaError): StoaError {
+  return new StoaError(kind, `${message} (direct, the next source, is not available: ${hint.message})`, {
+    cause: hint,
     ...(retryAfter === undefined ? {} : { retryAfter }),
   });
 }

@@ -6,7 +6,12 @@ export const seed = Number(process.env.STOA_TEST_SEED ?? Math.floor(Math.random(
 
 /** The numbers of one test; `stream` tells those of several in a run apart. */
 export function createRandom(stream: number): Random {
-  let state = (seed + Math.imul(stream, 0x9e3779b9)) | 0;
+  return randomFrom(seed + Math.imul(stream, 0x9e3779b9));
+}
+
+/** The numbers that follow from a seed, in every run. */
+export function randomFrom(start: number): Random {
+  let state = start | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);

@@ -53,13 +53,16 @@ function scriptedRoute(
     fallback: parseRouteList(list).entries,
     private: '',
     upstream: (url) => sourceOf(url.replace('https://', '').replace('.example.com', '')),
-    ...(sources.direct === undefined ? {} : { direct: sourceOf('direct') }),
+    direct: sourceOf('direct'),
     ...more,
   });
   const fetch = (not: readonly string[] = [], spool: Spool = createMemorySpool()) =>
     route.fetch(version, 'zip', { not }, spool, calm());
   return { route, asked, fetch };
 }
+
+/** Says that there is nothing. */
+const nobody = scriptedRoute('direct', {}).route;
 
 const a = 'https://a.example.com';
 const b = 'https://b.example.com';
@@ -175,26 +178,13 @@ describe('a list of sources', () => {
     ],
     [
       `${a},direct`,
-      { a: 'notFound' },
-      'notFound: a says notFound (direct, the next source, is not part of this version)',
-      'a',
-      'the absence stands, with a hint',
+      { a: 'notFound', direct: 'config' },
+      'notFound: a says notFound (direct, the next source, is not available: direct says config)',
+      'a direct',
+      'a machine without git still knows what a said',
     ],
-    [
-      `${a}|direct`,
-      { a: 'upstream' },
-      'upstream: a says upstream (direct, the next source, is not part of this version)',
-      'a',
-      'the failure stands, with a hint',
-    ],
-    [`${a},direct`, { a: 'upstream' }, 'upstream: a says upstream', 'a', 'direct would not have been next'],
-    [
-      'direct',
-      {},
-      `config: ${path}@v1.0.0: fetching from repositories (direct) is not part of this version; name an upstream for it`,
-      '',
-      'nothing was said about the module, so no 404',
-    ],
+    ['direct', { direct: 'config' }, 'config: direct says config', 'direct', 'nobody said that it is absent'],
+    ['direct', { direct: 'ok' }, 'direct', 'direct', 'nothing else is asked'],
   ])('%s with %j gives %s, since %5$s', async (list, sources, outcome, asked) => {
     const { fetch, asked: record } = scriptedRoute(list, sources);
     const told = await fetch().then(
@@ -206,17 +196,17 @@ describe('a list of sources', () => {
   });
 
   test('keeps what a source said about coming back when it adds its hint', async () => {
-    const { route } = scriptedRoute(`${a}|direct`, {});
     const failing = createRoute({
       routes: [],
       fallback: parseRouteList(`${a}|direct`).entries,
       private: '',
       upstream: () => ({
-        ...route,
+        ...nobody,
         list: async () => {
           throw new StoaError('upstream', 'a is busy', { retryAfter: 7 });
         },
       }),
+      direct: scriptedRoute('direct', { direct: 'config' }).route,
     });
     await expect(failing.list(path, calm())).rejects.toMatchObject({ retryAfter: 7 });
   });
@@ -224,6 +214,7 @@ describe('a list of sources', () => {
   test('lets a fault of our own through as it is', async () => {
     const fault = new TypeError('a fault');
     const route = createRoute({
+      direct: nobody,
       routes: [],
       fallback: parseRouteList(`${a}|${b}`).entries,
       private: '',
@@ -249,6 +240,7 @@ describe('a list of sources', () => {
     const opened: string[] = [];
     const { route } = scriptedRoute(a, {});
     createRoute({
+      direct: nobody,
       routes: [{ patterns: 'x.example.com', entries: parseRouteList(`${a},${b}`).entries }],
       fallback: parseRouteList(`${b},${a}`).entries,
       private: '',
@@ -264,6 +256,7 @@ describe('a list of sources', () => {
     const chains: (string | undefined)[] = [];
     const { route } = scriptedRoute(a, { a: 'ok' });
     const recording = createRoute({
+      direct: nobody,
       routes: [],
       fallback: parseRouteList(a).entries,
       private: '',
@@ -379,33 +372,15 @@ describe('routes by pattern', () => {
     await expect(open().route.list('off.example.com/x', calm())).rejects.toMatchObject({ kind: 'denied' });
   });
 
-  test('are what a private module needs: the default upstreams are never asked for it', async () => {
+  test('leave private modules to direct: the default upstreams are never asked for them', async () => {
     const { route, asked } = open();
-    const refused = {
-      kind: 'denied',
-      message:
-        'hidden.example.com/x: private, so it is never asked for at the default upstreams, and no route names a source for it; ' +
-        'fetching from repositories (direct) is not part of this version',
-    };
-    await expect(route.list('hidden.example.com/x', calm())).rejects.toMatchObject(refused);
-    await expect(route.query('hidden.example.com/x', 'latest', calm())).rejects.toMatchObject({
-      kind: 'denied',
-    });
-    const fetch = route.fetch(
-      { path: 'hidden.example.com/x', version: 'v1.0.0' },
-      'mod',
-      {},
-      createMemorySpool(),
-      calm(),
-    );
-    await expect(fetch).rejects.toMatchObject({ kind: 'denied' });
-    expect(asked).toEqual([]);
-  });
-
-  test('leave private modules to direct, where it is there', async () => {
-    const { route, asked } = scriptedRoute(a, { a: 'ok', direct: 'ok' }, { private: 'hidden.example.com' });
-    expect((await route.list('hidden.example.com/x', calm())).source).toBe('direct');
-    expect(asked).toEqual(['direct list']);
+    const hidden = 'hidden.example.com/x';
+    const absent = { kind: 'notFound', message: 'direct says notFound' };
+    await expect(route.list(hidden, calm())).rejects.toMatchObject(absent);
+    await expect(route.query(hidden, 'latest', calm())).rejects.toMatchObject(absent);
+    const version = { path: hidden, version: 'v1.0.0' };
+    await expect(route.fetch(version, 'mod', {}, createMemorySpool(), calm())).rejects.toMatchObject(absent);
+    expect(asked).toEqual(['direct list', 'direct latest', 'direct mod']);
   });
 });
 
@@ -442,6 +417,7 @@ describe('a download that fails midway', () => {
   const open = (asked: string[]) => {
     const { route } = scriptedRoute(b, { b: 'ok' });
     return createRoute({
+      direct: nobody,
       routes: [],
       fallback: parseRouteList(`${a}|${b}|${c}`).entries,
       private: '',
