@@ -2,13 +2,15 @@ import type { Log } from '../observe/log.ts';
 import type { BlobStore } from '../storage/store.ts';
 
 /**
- * Writes that nobody waits for: what can be asked or derived again, so that losing one costs a question. One at a
- * time, the newest content of a key only, in a queue that is bounded.
+ * Work that nobody waits for, writes above all: what can be asked or derived again, so that losing one costs a question. One at a
+ * time, the newest of a key only, in a queue that is bounded.
  */
 export interface Behind {
   /** Writes the key soon, with what `content` gives then; given up where the queue is full. */
   write(key: string, content: () => Uint8Array | Promise<Uint8Array>): void;
-  /** Fulfilled when all that was given so far is written or has failed. */
+  /** Does other work soon, under a name that is no key of the store; given up where the queue is full. */
+  run(key: string, work: () => Promise<void>): void;
+  /** Fulfilled when all that was given so far is done or has failed. */
   settled(): Promise<void>;
 }
 
@@ -21,29 +23,32 @@ export function createBehind(options: {
   readonly log: Log;
 }): Behind {
   const { store, life, log } = options;
-  const waiting = new Map<string, () => Uint8Array | Promise<Uint8Array>>();
-  let writing: Promise<void> | undefined;
+  const waiting = new Map<string, () => Promise<unknown>>();
+  let working: Promise<void> | undefined;
 
-  async function writeAll(): Promise<void> {
-    for (const [key, content] of waiting) {
+  async function workAll(): Promise<void> {
+    for (const [key, work] of waiting) {
       waiting.delete(key);
       try {
-        await store.put(key, await content(), { signal: life });
+        await work();
       } catch (error) {
-        log.debug('a write behind failed', { key, reason: (error as Error).message });
+        log.debug('work behind an answer failed', { key, reason: (error as Error).message });
       }
     }
-    writing = undefined;
+    working = undefined;
+  }
+
+  function run(key: string, work: () => Promise<unknown>): void {
+    if (waiting.size >= maxWaiting && !waiting.has(key)) return;
+    waiting.set(key, work);
+    working ??= workAll();
   }
 
   return {
-    write(key, content) {
-      if (waiting.size >= maxWaiting && !waiting.has(key)) return;
-      waiting.set(key, content);
-      writing ??= writeAll();
-    },
+    write: (key, content) => run(key, async () => store.put(key, await content(), { signal: life })),
+    run,
     async settled() {
-      await writing;
+      await working;
     },
   };
 }

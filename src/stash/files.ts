@@ -9,6 +9,7 @@ import { createCollector } from './collect.ts';
 import { createFlights } from './flight.ts';
 import type { Fresh } from './fresh.ts';
 import type { Ask, Opened } from './modules.ts';
+import { commitOf, type Pins } from './pins.ts';
 import { type Publisher, readWhole } from './publish.ts';
 import type { Tier } from './tier.ts';
 
@@ -16,8 +17,8 @@ import type { Tier } from './tier.ts';
 export interface Files {
   /** The file from storage, else fetched and published. */
   open(version: ModuleVersion, file: 'info' | 'mod', ask: Ask): Promise<Opened>;
-  /** Publishes an `.info` that came with the answer to a query, and gives the bytes that stand. */
-  publishInfo(version: ModuleVersion, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  /** The bytes of an `.info` that is stored. */
+  standingInfo(version: ModuleVersion, signal: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
 export function createFiles(options: {
@@ -25,12 +26,13 @@ export function createFiles(options: {
   readonly fetcher: Fetcher;
   readonly fresh: Fresh;
   readonly publisher: Publisher;
+  readonly pins: Pins;
   readonly memory: Tier<Opened>;
   readonly maxBytes: number;
   readonly deadlineMs: number;
   readonly life: AbortSignal;
 }): Files {
-  const { store, fetcher, fresh, publisher, memory, life } = options;
+  const { store, fetcher, fresh, publisher, pins, memory, life } = options;
   const flights = createFlights<undefined, Opened>({ deadlineMs: options.deadlineMs, life });
 
   function keep(key: string, file: 'info' | 'mod', bytes: Uint8Array, source?: string): Opened {
@@ -47,9 +49,13 @@ export function createFiles(options: {
     signal: AbortSignal,
   ): Promise<Opened> {
     const collected = createCollector(formatModuleVersion(version), options.maxBytes);
-    const { source } = await fetcher.fetch(version, file, {}, collected, signal, via);
-    const standing = await publisher.small(version, file, collected.bytes(), signal);
-    return keep(key, file, standing, source);
+    if (file === 'mod') {
+      const { source } = await pins.fetch(version, file, collected, { signal, via });
+      return keep(key, file, await publisher.small(version, file, collected.bytes(), signal), source);
+    }
+    const { source, info } = await fetcher.fetch(version, file, {}, collected, signal, via);
+    const commit = info && commitOf(info);
+    return keep(key, file, await pins.publishInfo(version, collected.bytes(), commit, signal), source);
   }
 
   return {
@@ -69,7 +75,10 @@ export function createFiles(options: {
         );
       return withAbsence(fresh, key, ask, fetch, recalled);
     },
-    publishInfo: (version, bytes, signal) => publisher.small(version, 'info', bytes, signal),
+    async standingInfo({ path, version }, signal) {
+      const key = formatKey(path, version, 'info');
+      return memory.get(key)?.bytes ?? readWhole(store, key, signal);
+    },
   };
 }
 

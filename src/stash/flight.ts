@@ -1,4 +1,5 @@
 import { StoaError } from '../errors.ts';
+import { orAborted } from '../storage/abortable.ts';
 
 /**
  * One piece of work shared by all who need it. It belongs to nobody who waits: it ends with its own result, by
@@ -101,23 +102,6 @@ export function createFlights<S, R>(options: {
       return running.size;
     },
   };
-}
-
-/** The promise's outcome, or `canceled` as soon as the signal is aborted; the promise itself goes on. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) throw canceled();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(canceled());
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-function canceled(): StoaError {
-  return new StoaError('canceled', 'the client left');
 }
 
 function tooLong(key: string, ms: number): StoaError {

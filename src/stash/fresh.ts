@@ -1,6 +1,7 @@
 import { isStoaError, StoaError, toStoaError } from '../errors.ts';
+import { orAborted } from '../storage/abortable.ts';
 import type { Fact, Facts } from './fact.ts';
-import { createFlights, orAborted } from './flight.ts';
+import { createFlights } from './flight.ts';
 import type { Ask } from './modules.ts';
 import { createTier } from './tier.ts';
 

@@ -9,6 +9,7 @@ import type { Behind } from './behind.ts';
 import type { Fresh, Known } from './fresh.ts';
 import type { Gone } from './gone.ts';
 import type { Answered, Ask, Ready } from './modules.ts';
+import type { Pins } from './pins.ts';
 import { createTier } from './tier.ts';
 
 /** The lists of versions: what the source says together with what the house holds. */
@@ -30,13 +31,14 @@ export function createLists(options: {
   readonly fetcher: Fetcher;
   readonly fresh: Fresh;
   readonly gone: Gone;
+  readonly pins: Pins;
   readonly behind: Behind;
   readonly life: AbortSignal;
   readonly freshMs: number;
   readonly memoryBytes: number;
   readonly now: () => number;
 }): Lists {
-  const { store, fetcher, fresh, gone, now } = options;
+  const { store, fetcher, fresh, gone, behind, life, now } = options;
   const memos = createTier<{ readonly until: number; readonly answered: Answered }>(options.memoryBytes);
 
   async function stored(path: string, signal: AbortSignal): Promise<readonly string[]> {
@@ -52,7 +54,11 @@ export function createLists(options: {
   /** What the source says, or why it says nothing although the house holds versions. */
   async function asked(path: string, ask: Ask): Promise<Known | StoaError> {
     const load = async (signal: AbortSignal) => {
-      const { source, versions, incomplete } = await fetcher.list(path, signal, ask.via);
+      const { source, versions, incomplete, commits } = await fetcher.list(path, signal, ask.via);
+      if (commits !== undefined)
+        behind.run(`${escapePath(path)}/@tags`, async () =>
+          options.pins.check(path, await stored(path, life), commits, life),
+        );
       return { source, text: versions.join('\n'), ...(incomplete !== undefined && { incomplete }) };
     };
     try {
@@ -104,8 +110,8 @@ export function createLists(options: {
     stored,
     changed(path) {
       memos.delete(path);
-      options.behind.write(`${escapePath(path)}/@v/list`, async () => {
-        const versions = await stored(path, options.life);
+      behind.write(`${escapePath(path)}/@v/list`, async () => {
+        const versions = await stored(path, life);
         return format(versions.filter((version) => !isPseudoVersion(version)));
       });
     },

@@ -6,6 +6,7 @@ import type { Fresh, Known } from './fresh.ts';
 import { chooseLatest } from './latest.ts';
 import type { Lists } from './lists.ts';
 import type { Answered, Ask, Ready } from './modules.ts';
+import type { Pins } from './pins.ts';
 import { createTier } from './tier.ts';
 
 /** Answers to `latest`, branches, tags and commits: each the `.info` of a version, which stands from then on. */
@@ -15,17 +16,13 @@ export interface Queries {
   forget(path: string): void;
 }
 
-/** `publishInfo` gives the `.info` that stands for a version; `readFile` gives a stored or fetched one as text. */
+/** `readFile` gives a stored or fetched file as text. */
 export function createQueries(options: {
   readonly fetcher: Fetcher;
   readonly fresh: Fresh;
   readonly lists: Lists;
   readonly checkGone: (version: ModuleVersion) => void;
-  readonly publishInfo: (
-    version: ModuleVersion,
-    bytes: Uint8Array,
-    signal: AbortSignal,
-  ) => Promise<Uint8Array>;
+  readonly pins: Pins;
   readonly readFile: (version: ModuleVersion, file: 'info' | 'mod', ask: Ask) => Promise<string>;
   readonly freshMs: number;
   readonly memoryBytes: number;
@@ -37,10 +34,10 @@ export function createQueries(options: {
   type Answer = { readonly source: string; readonly text: string };
 
   async function fromSource(path: string, query: string, ask: Ask): Promise<Answer> {
-    const { source, version, bytes } = await fetcher.query(path, query, ask.signal, ask.via);
+    const { source, version, bytes, commit } = await fetcher.query(path, query, ask.signal, ask.via);
     const found = { path, version };
     options.checkGone(found);
-    const standing = await options.publishInfo(found, bytes, ask.signal);
+    const standing = await options.pins.publishInfo(found, bytes, commit, ask.signal);
     return { source, text: Buffer.from(standing).toString() };
   }
 

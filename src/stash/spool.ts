@@ -3,10 +3,10 @@ import { Writable } from 'node:stream';
 import { StoaError } from '../errors.ts';
 import type { Spool } from '../fetch/fetcher.ts';
 import type { Turns } from '../fetch/turns.ts';
+import { orAborted } from '../storage/abortable.ts';
 import type { BufferPool } from '../storage/buffer-pool.ts';
 import { diskError } from '../storage/disk-files.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
-import { orAborted } from './flight.ts';
 import { createSpoolMemory } from './spool-memory.ts';
 
 /**
@@ -27,6 +27,10 @@ export interface FileSpool extends Spool, AsyncDisposable {
     readonly end?: number;
     readonly signal: AbortSignal;
   }): AsyncIterable<Uint8Array>;
+  /** Claims the download for a client that is told whence it comes and its size: from now on it does not start over. */
+  take(): { readonly source: string; readonly size?: number };
+  /** True once it was taken, or bytes of it were. */
+  readonly taken: boolean;
   /** Lets the last bytes go; the download must have ended. */
   release(): void;
   /** Ends it for every follower that is not at its end yet. */
@@ -66,7 +70,7 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
   begun.promise.catch(() => undefined);
   let growth = Promise.withResolvers<void>();
   let memory = createSpoolMemory(buffers);
-  let declared: number | undefined;
+  let origin: { readonly source: string; readonly size?: number } | undefined;
   let written = 0;
   let ended = false;
   let released = false;
@@ -93,8 +97,7 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
   /** How far followers may read now. */
   function visible(): number {
     if (released) return memory.end;
-    const end = declared === undefined ? memory.end : declared;
-    return Math.max(0, Math.min(memory.end, end - withheldBytes));
+    return Math.max(0, Math.min(memory.end, (origin?.size ?? memory.end) - withheldBytes));
   }
 
   function begin(from: { readonly source: string; readonly size?: number }): Writable {
@@ -104,14 +107,14 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
         `${subject}: the download broke off after a client had taken bytes of it`,
       );
     generation++;
-    declared = from.size;
+    origin = from;
     written = 0;
     ended = false;
     memory.close();
     memory = createSpoolMemory(buffers);
     if (generation > 1) void onDisk(async () => (await opening).truncate(0)).catch(() => undefined);
     options.onWritten(0);
-    if (declared !== undefined && declared > options.maxBytes) throw tooLarge(from.source, declared);
+    if (from.size !== undefined && from.size > options.maxBytes) throw tooLarge(from.source, from.size);
     return writer(from, generation);
   }
 
@@ -280,6 +283,14 @@ export function createSpool(options: FileSpoolOptions): FileSpool {
     read,
     get written() {
       return written;
+    },
+    take() {
+      if (origin === undefined) throw new StoaError('internal', `${subject}: taken before it began`);
+      taken = true;
+      return origin;
+    },
+    get taken() {
+      return taken;
     },
     release() {
       if (!ended) throw new StoaError('internal', `${subject}: released before its end`);

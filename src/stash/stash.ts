@@ -8,6 +8,7 @@ import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
 import type { BlobStore } from '../storage/store.ts';
+import { createAcceptance } from './acceptance.ts';
 import { createBehind } from './behind.ts';
 import { createBelow } from './below.ts';
 import { createDownloads } from './downloads.ts';
@@ -17,6 +18,7 @@ import { createFresh, type Freshness } from './fresh.ts';
 import { createGone } from './gone.ts';
 import { createLists } from './lists.ts';
 import type { Ask, MaybeKeyed, Modules, Opened, Ready } from './modules.ts';
+import { createPins } from './pins.ts';
 import { createPublisher } from './publish.ts';
 import { createQueries } from './queries.ts';
 import { createStoredZips } from './stored-zips.ts';
@@ -112,21 +114,30 @@ export function createStash(options: StashOptions): Stash {
   const behind = createBehind({ store, life, log });
   const facts = createFacts({ store, maxBytes: share, behind, life });
   const fresh = createFresh({ facts, freshness, deadlineMs: limits.questionMs, life, now });
+  const pins = createPins({
+    fetcher,
+    publish: (version, info, signal) => publisher.small(version, 'info', info, signal),
+    standingInfo: (version, signal) => files.standingInfo(version, signal),
+    metrics,
+    log,
+    memoryBytes: share,
+    maxModBytes: limits.maxModBytes,
+  });
   const files = createFiles({
     store,
     fetcher,
     fresh,
     publisher,
+    pins,
     memory,
     maxBytes: limits.maxModBytes,
     deadlineMs: limits.questionMs,
     life,
   });
   const downloads = createDownloads({
-    fetcher,
+    acceptance: createAcceptance({ publisher, pins, metrics, readFile }),
     publisher,
     verifier,
-    metrics,
     pool,
     turns,
     scratch,
@@ -136,7 +147,6 @@ export function createStash(options: StashOptions): Stash {
     refusedMs: limits.refusedMs,
     life,
     now,
-    readFile,
     writeFailed: (error) => options.writeFailed?.(error),
     async stored(version, h1, size) {
       lists.changed(version.path);
@@ -149,6 +159,7 @@ export function createStash(options: StashOptions): Stash {
     fetcher,
     fresh,
     gone,
+    pins,
     behind,
     life,
     freshMs: freshness.freshMs,
@@ -161,7 +172,7 @@ export function createStash(options: StashOptions): Stash {
     fresh,
     lists,
     checkGone: gone.check,
-    publishInfo: files.publishInfo,
+    pins,
     readFile,
     freshMs: freshness.freshMs,
     memoryBytes: share,
@@ -169,6 +180,7 @@ export function createStash(options: StashOptions): Stash {
   });
 
   function drop({ path, version }: ModuleVersion): void {
+    pins.forget({ path, version });
     for (const file of ['info', 'mod', 'zip'] as const) memory.delete(formatKey(path, version, file));
     lists.changed(path);
     queries.forget(path);

@@ -12,7 +12,8 @@ export async function* abortable<T>(
   let ended = false;
   try {
     for (;;) {
-      const step = await beforeAbort(() => iterator.next(), signal);
+      if (signal?.aborted) throw canceled(signal);
+      const step = await orAborted(iterator.next(), signal);
       if (step.done) {
         ended = true;
         return;
@@ -28,14 +29,20 @@ export async function* abortable<T>(
   }
 }
 
-function beforeAbort<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work();
+/**
+ * The promise's outcome, or `canceled` as soon as the signal is aborted; the promise itself goes on, and its later
+ * failure is nobody's.
+ */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    const abort = () => reject(new StoaError('canceled', 'canceled', { cause: signal.reason }));
-    if (signal.aborted) return abort();
+    const abort = (): void => reject(canceled(signal));
+    if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
-    work()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', abort));
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
+}
+
+function canceled(signal: AbortSignal): StoaError {
+  return new StoaError('canceled', 'canceled', { cause: signal.reason });
 }

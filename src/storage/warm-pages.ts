@@ -19,7 +19,7 @@ const epochMs = 5000;
 export function createWarmPages(size: number, now: () => number): WarmPages {
   let marks: Uint8Array | undefined;
 
-  /** 1 to 255, so that 0 is never. */
+  /** 1 to 255, so that 0 is never. One that comes round after 21 minutes costs a read of the disk at most. */
   const epoch = (): number => (Math.floor(now() / epochMs) % 255) + 1;
   const pagesOf = (start: number, end: number) =>
     [Math.floor(start / pageBytes), Math.ceil(end / pageBytes)] as const;

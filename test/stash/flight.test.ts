@@ -38,6 +38,14 @@ describe('a flight', () => {
     expect(await stays).toBe('done');
   });
 
+  it('does not hold one who had left before he asked', async () => {
+    const { flights, work, started } = setup();
+    await expect(flights.wait('k', AbortSignal.abort(), none, work)).rejects.toMatchObject({
+      kind: 'canceled',
+    });
+    expect(started[0]!.aborted).toBe(true);
+  });
+
   it('is stopped when the last one leaves, and the next starts anew', async () => {
     const { flights, started, work } = setup();
     const only = new AbortController();

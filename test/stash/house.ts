@@ -1,11 +1,14 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Fetcher } from '../../src/fetch/fetcher.ts';
 import { createGate } from '../../src/fetch/gate.ts';
+import { createRoute } from '../../src/fetch/route.ts';
+import type { RouteEntry } from '../../src/fetch/route-list.ts';
 import { createTurns } from '../../src/fetch/turns.ts';
 import { createUpstream } from '../../src/fetch/upstream.ts';
 import { createHttpClient } from '../../src/net/http.ts';
-import { createLog } from '../../src/observe/log.ts';
+import { createLog, type Log, type LogFields } from '../../src/observe/log.ts';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
 import type { Freshness } from '../../src/stash/fresh.ts';
 import type { Ask, Opened } from '../../src/stash/modules.ts';
@@ -24,23 +27,37 @@ export interface House extends AsyncDisposable {
   readonly store: BlobStore;
   readonly upstream: FakeUpstream;
   readonly events: string[];
+  /** Lines at WARN: the message and its fields. */
+  readonly warnings: { readonly message: string; readonly fields: LogFields | undefined }[];
   /** The clock of freshness, in milliseconds. */
   readonly clock: { now: number };
   /** Files left over by downloads. */
   leftOvers(): Promise<string[]>;
   /** A new stash over the same store and upstream, as after a restart. */
   restart(): Promise<void>;
+  /** One more stash over the same store and sources, as in another replica. */
+  replica(): Stash;
 }
 
 export interface HouseOptions {
   readonly modules?: readonly UpstreamModule[];
   readonly limits?: Partial<StashLimits>;
   readonly freshness?: Partial<Freshness>;
+  /** The list of sources; by default the upstream alone. */
+  readonly sources?: (upstream: string) => readonly RouteEntry[];
+  /** What is behind the word `direct` in that list. */
+  readonly direct?: Fetcher;
   /** Wraps the store, for faults. */
   readonly wrap?: (store: BlobStore) => BlobStore;
 }
 
-const log = createLog({ level: 'error', format: 'json', service: 'test' });
+const quiet = createLog({ level: 'error', format: 'json', service: 'test' });
+
+const noDirect: Fetcher = {
+  list: () => Promise.reject(new Error('there is no direct in this house')),
+  query: () => Promise.reject(new Error('there is no direct in this house')),
+  fetch: () => Promise.reject(new Error('there is no direct in this house')),
+};
 
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const root = await mkdtemp(join(tmpdir(), 'stash-'));
@@ -50,23 +67,27 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const store = options.wrap?.(disk) ?? disk;
   const temps = await openTempFolder({ folder: join(root, '.tmp') });
   const verifier = createVerifier({ threads: 1 });
+  const fallback = options.sources?.(upstream.url) ?? [
+    { kind: 'upstream', url: upstream.url, onError: 'stop' },
+  ];
   const client = createHttpClient({
     userAgent: 'Stoa/test',
-    namedHosts: [new URL(upstream.url).host],
+    namedHosts: fallback.flatMap((entry) => (entry.kind === 'upstream' ? [new URL(entry.url).host] : [])),
     wait: async () => undefined,
   });
   const events: string[] = [];
   const metrics: Metrics = { ...createMetrics({ version: 'test' }), event: (name) => void events.push(name) };
+  const warnings: House['warnings'] = [];
+  const log: Log = { ...quiet, warn: (message, fields) => void warnings.push({ message, fields }) };
   const lane = { running: 32, queued: 100, waitMs: 10_000 };
   const turns = createTurns();
-  const fetcher = createUpstream({
-    turns,
-    url: upstream.url,
-    client,
-    gate: createGate({ zip: lane, file: lane }),
-    metrics,
-    log,
-    instanceId: 'test',
+  const gate = createGate({ zip: lane, file: lane });
+  const fetcher = createRoute({
+    routes: [],
+    fallback,
+    private: '',
+    upstream: (url) => createUpstream({ turns, url, client, gate, metrics, log, instanceId: 'test' }),
+    direct: options.direct ?? noDirect,
   });
   const clock = { now: Date.parse('2026-01-01T00:00:00Z') };
   let life = new AbortController();
@@ -108,6 +129,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     store,
     upstream,
     events,
+    warnings,
     clock,
     async leftOvers() {
       return (await readdir(join(root, '.tmp'))).filter((name) => name !== '.' && name !== '..');
@@ -118,6 +140,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
       life = new AbortController();
       house.stash = build();
     },
+    replica: build,
     async [Symbol.asyncDispose]() {
       await house.stash.settled();
       life.abort();

@@ -110,6 +110,17 @@ describe('a spool', () => {
     await reader.return?.();
   });
 
+  it('does not start over once it was taken for a client, who is told of the source it has then', async () => {
+    await using spool = spoolOf();
+    spool.begin({ source: 'a', size: 10 }).destroy();
+    const writable = spool.begin({ source: 'b', size: 20 });
+    expect(spool.taken).toBe(false);
+    expect(spool.take()).toEqual({ source: 'b', size: 20 });
+    expect(spool.taken).toBe(true);
+    expect(() => spool.begin({ source: 'c' })).toThrow('after a client had taken bytes of it');
+    writable.destroy();
+  });
+
   it.each([
     ['a declared size beyond the limit', { source: 'u', size: 2000 }],
     ['bytes beyond the limit', { source: 'u' }],

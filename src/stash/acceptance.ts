@@ -1,0 +1,175 @@
+import { type ErrorKind, isStoaError, StoaError, toStoaError } from '../errors.ts';
+import { parseModFile } from '../module/modfile.ts';
+import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { Ask } from './modules.ts';
+import type { Asking, FetchedFile, Pins } from './pins.ts';
+import type { Publisher } from './publish.ts';
+import type { FileSpool } from './spool.ts';
+import { hashText, type ZipFacts } from './zip-job.ts';
+
+/** Which zip is accepted: one that is a zip of its version and agrees with everything that was served of it before. */
+export interface Acceptance {
+  /**
+   * Fetches the zip of the first source whose zip is accepted. Those that are refused on the way are added to `refused` and passed over;
+   * once a client took bytes the first refusal is the end. Throws `integrity` with all refusals when no source is left.
+   */
+  obtain(version: ModuleVersion, transfer: Transfer, refused: Refusal[], asking: Asking): Promise<Accepted>;
+}
+
+/** A download under way: its bytes, and the facts of the whole of them. */
+export interface Transfer {
+  readonly spool: FileSpool;
+  finish(signal: AbortSignal): Promise<ZipFacts>;
+  abandon(): void;
+}
+
+/** A source whose zip was refused, and why. */
+export interface Refusal {
+  readonly source: string;
+  readonly error: StoaError;
+}
+
+interface Accepted {
+  readonly source: string;
+  readonly h1: string;
+}
+
+/** Failures that are none of a source's: what the others sent does not matter then. */
+const ownKinds: readonly ErrorKind[] = ['canceled', 'storage', 'draining', 'internal'];
+
+/** Toolchains are asked for by their zip alone, so that a source may have nothing else of them (cmd/go/internal/toolchain/select.go). */
+const toolchainPath = 'golang.org/toolchain';
+
+/** `readFile` gives the `.info` or `.mod` that stands, fetched and published where it must be. */
+export function createAcceptance(options: {
+  readonly publisher: Publisher;
+  readonly pins: Pins;
+  readonly metrics: Metrics;
+  readonly readFile: (version: ModuleVersion, file: 'info' | 'mod', ask: Ask) => Promise<string>;
+}): Acceptance {
+  const { publisher, pins, metrics } = options;
+
+  /** The zip itself with what it is checked against; the first failure ends the others. */
+  async function gather(
+    version: ModuleVersion,
+    spool: FileSpool,
+    asking: Asking,
+  ): Promise<[FetchedFile, string, string | undefined]> {
+    const { signal, via } = asking;
+    const failed = new AbortController();
+    const both = AbortSignal.any([signal, failed.signal]);
+    const ask: Ask = { asker: { address: '' }, signal: both, ...(via !== undefined && { via }) };
+    const parts = [
+      pins.fetch(version, 'zip', spool, { ...asking, signal: both }),
+      small(version, 'mod', ask),
+      publisher.readZipHash(version, both),
+      small(version, 'info', ask),
+    ] as const;
+    try {
+      const [fetched, mod, bound] = await Promise.all(parts);
+      return [fetched, mod, bound];
+    } catch (error) {
+      failed.abort(error);
+      await Promise.allSettled(parts);
+      throw error;
+    }
+  }
+
+  async function small(version: ModuleVersion, file: 'info' | 'mod', ask: Ask): Promise<string> {
+    try {
+      return await options.readFile(version, file, ask);
+    } catch (error) {
+      if (version.path === toolchainPath && isStoaError(error, 'notFound'))
+        return `module ${toolchainPath}\n`;
+      throw error;
+    }
+  }
+
+  /** The facts of the whole zip; one that is none of this version is told with its source, and counted. */
+  async function verify(transfer: Transfer, source: string, signal: AbortSignal): Promise<ZipFacts> {
+    try {
+      return await transfer.finish(signal);
+    } catch (error) {
+      if (!isStoaError(error, 'integrity')) throw error;
+      metrics.event('lying_upstream');
+      throw new StoaError('integrity', `${error.message} (sent by ${source})`, { cause: error });
+    }
+  }
+
+  function checkBound(version: ModuleVersion, source: string, h1: string, bound: string | undefined): void {
+    if (bound === undefined || bound === h1) return;
+    metrics.event('mismatch');
+    throw new StoaError(
+      'integrity',
+      `${formatModuleVersion(version)}: ${source} sent a zip with ${h1}, but ${bound} was served before`,
+    );
+  }
+
+  /**
+   * The zip's go.mod must be the one that was served, or absent where a line made up stands for it. Attributes of a repository can
+   * change it or leave it out: then it is enough that the served one is the go.mod of the very commit.
+   */
+  async function checkGoMod(
+    version: ModuleVersion,
+    { source, commit }: FetchedFile,
+    { goMod }: ZipFacts,
+    mod: string,
+    asking: Asking,
+  ): Promise<void> {
+    const fits = goMod === undefined ? isMadeUp(mod, version.path) : goMod === hashText(Buffer.from(mod));
+    if (fits) return;
+    if (commit !== undefined && (await pins.readMod(version, asking))?.toString() === mod) return;
+    metrics.event('mismatch');
+    throw new StoaError(
+      'integrity',
+      `${formatModuleVersion(version)}: ${source} sent a zip whose go.mod is not the .mod of this version`,
+    );
+  }
+
+  return {
+    async obtain(version, transfer, refused, { signal, via }) {
+      for (;;) {
+        const asking = { signal, via, not: refused.map(({ source }) => source) };
+        const [fetched, mod, bound] = await gather(version, transfer.spool, asking).catch(
+          (error: unknown) => {
+            // That another source failed too says less than what was refused; nor is its absence one of the version.
+            throw refused.length === 0 || ownKinds.includes(toStoaError(error).kind)
+              ? error
+              : join(version, refused, error);
+          },
+        );
+        const { source } = fetched;
+        if (asking.not.includes(source)) throw join(version, refused, undefined);
+        try {
+          const facts = await verify(transfer, source, signal);
+          checkBound(version, source, facts.h1, bound);
+          await checkGoMod(version, fetched, facts, mod, asking);
+          return { source, h1: facts.h1 };
+        } catch (error) {
+          if (!isStoaError(error, 'integrity')) throw error;
+          refused.push({ source, error });
+          if (transfer.spool.taken) throw error;
+        }
+      }
+    },
+  };
+}
+
+/** What all of them sent, as one error; `cause` is why there was no other. */
+function join(version: ModuleVersion, refused: readonly Refusal[], cause: unknown): StoaError {
+  const subject = `${formatModuleVersion(version)}: `;
+  const reasons = refused.map(({ error }) => error.message.replace(subject, ''));
+  return new StoaError('integrity', `${subject}${reasons.join('; ')}`, { cause });
+}
+
+/** True for the go.mod that the go command makes up where a repository has none: the module line alone. */
+function isMadeUp(mod: string, path: string): boolean {
+  if (mod === `module ${path}\n`) return true;
+  const { module, go, require, replace, exclude, retract } = parseModFile(mod);
+  return (
+    module === path &&
+    go === undefined &&
+    require.length + replace.length + exclude.length + retract.length === 0
+  );
+}
