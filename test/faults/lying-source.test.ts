@@ -29,6 +29,8 @@ const { zip: foreign } = await moduleFixture(other, {
   files: { 'go.mod': `module ${other.path}\n`, 'data.bin': data },
   compress: false,
 });
+const smallForeignZip = async () =>
+  (await moduleFixture(other, { files: { 'go.mod': `module ${other.path}\n` } })).zip;
 const page = '<!DOCTYPE html>\n<title>Please log in</title>\n';
 const html: Fault = { do: 'answer', body: page, type: 'text/html' };
 const json = (body: string): Fault => ({ do: 'answer', body, type: 'application/json' });
@@ -164,7 +166,8 @@ describe('a source that lies', () => {
     upstream = await startUpstream();
     stoa = await startStoa({
       upstream: upstream.url,
-      env: { STOA_NET_RETRIES: '0', STOA_FETCH_MAX_ZIP: '1MiB' },
+      // The zips here count as large ones, which are shown while they come.
+      env: { STOA_NET_RETRIES: '0', STOA_FETCH_MAX_ZIP: '1MiB', STOA_CACHE_MEMORY_FILE: '64KiB' },
     });
   });
   afterAll(async () => {
@@ -200,6 +203,16 @@ describe('a source that lies', () => {
       await expect.poll(() => unfinished(root)).toEqual([]);
     },
   );
+
+  test('about a zip that fits into memory is refused with what was wrong at once, without a cut', async () => {
+    const path = 'example.com/small';
+    const files = { 'go.mod': `module ${path}\n`, 'data.bin': data.subarray(0, 1000) };
+    await upstream.add({ path, versions: { [version]: { files } } });
+    upstream.fault({ kind: 'zip', module: path }, { do: 'answer', body: await smallForeignZip() });
+    const { status, text } = await get(targetOf('zip', path));
+    expect(text).toMatch(/^example\.com\/small@v1\.0\.0: /);
+    expect(status).toBe(502);
+  });
 
   test('has left nothing behind of what changes, either', async () => {
     const fresh = join(stoa.data, 'store', 'fresh');
