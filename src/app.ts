@@ -8,22 +8,16 @@ import { stoaVersion } from './cli/version.ts';
 import type { Loaded } from './config/load.ts';
 import type { Settings } from './config/schema.ts';
 import { StoaError } from './errors.ts';
-import type { Fetcher } from './fetch/fetcher.ts';
 import { createGate } from './fetch/gate.ts';
 import { checkLoop, viaHeader } from './fetch/loop.ts';
-import { createRoute } from './fetch/route.ts';
 import type { RouteEntry } from './fetch/route-list.ts';
 import { createTurns } from './fetch/turns.ts';
-import { createUpstream, type UpstreamOptions } from './fetch/upstream.ts';
 import { openServer } from './http/server.ts';
 import type { ServerSettings } from './http/settings.ts';
-import type { HttpClient } from './net/client.ts';
-import { type Credential, netrcCredentials } from './net/credentials.ts';
-import { clientLater } from './net/later.ts';
-import { parseNetrc } from './net/netrc.ts';
 import type { Log } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createTraceIds } from './observe/trace.ts';
+import { openSources } from './sources/sources.ts';
 import { createCensus } from './stash/census.ts';
 import { createStash } from './stash/stash.ts';
 import { createVerifier } from './stash/verifier.ts';
@@ -49,13 +43,13 @@ export async function startServer({ settings }: Loaded, log: Log): Promise<Runni
   const { store: backend, scratch } = await openStorage(settings, pool);
   const writes = watchWrites(checked(backend));
   const { store } = writes;
-  const client = clientLater(() => openClient(settings, version));
   const gate = createGate(laneLimits(settings));
+  const sources = await openSources(settings, { gate, turns, metrics, log, instanceId, version });
   const verifier = createVerifier({ threads: settings.workers });
   const census = createCensus(store);
   const stash = createStash({
     store,
-    fetcher: openSources(settings, { client, gate, turns, metrics, log, instanceId }),
+    fetcher: sources.fetcher,
     verifier,
     pool,
     turns,
@@ -103,11 +97,11 @@ export async function startServer({ settings }: Loaded, log: Log): Promise<Runni
     await server.drain();
     await stash.settled();
     life.abort(new StoaError('draining', 'the server is shutting down'));
-    await Promise.all([client.close(), verifier.close()]);
+    await Promise.all([sources.close(), verifier.close()]);
   }
   // The first answers come before the client's library is loaded, which takes the thread for a while.
   const loading = setTimeout(
-    () => client.ready().catch((error) => end().then(() => closed.reject(error), closed.reject)),
+    () => sources.ready().catch((error) => end().then(() => closed.reject(error), closed.reject)),
     100,
   );
   life.signal.addEventListener('abort', () => clearTimeout(loading), { once: true });
@@ -135,43 +129,6 @@ async function openStorage(
   // The store's own folder for unfinished files, so that a finished download is taken over by a link.
   const { path } = await openTempFolder({ folder: join(root, '.tmp') });
   return { store, scratch: path };
-}
-
-async function openClient(
-  { net, upstream, routes, credentials }: Settings,
-  version: string,
-): Promise<HttpClient> {
-  const entries = [...upstream, ...routes.flatMap((route) => route.entries)];
-  const netrc = net.netrcFile === undefined ? [] : parseNetrc(await readFile(net.netrcFile, 'utf8'));
-  const { createHttpClient } = await import('./net/http.ts');
-  return createHttpClient({
-    userAgent: `Stoa/${version}`,
-    namedHosts: [...hostsOf(entries), ...net.privateHosts, ...credentials.map(({ host }) => host)],
-    credentials: [...credentials, ...userinfoCredentials(entries), ...netrcCredentials(netrc)],
-    proxy: {
-      ...(net.httpProxy !== undefined && { http: net.httpProxy }),
-      ...(net.httpsProxy !== undefined && { https: net.httpsProxy }),
-      no: net.noProxy.join(','),
-    },
-    extraCa: net.caFile === undefined ? [] : [await readFile(net.caFile, 'utf8')],
-    connectionsPerHost: net.connectionsPerHost,
-    retries: net.retries,
-    deadlines: {
-      connectMs: net.connectTimeoutMs,
-      firstByteMs: net.firstByteTimeoutMs,
-      idleMs: net.stallTimeoutMs,
-      totalMs: net.totalTimeoutMs,
-    },
-  });
-}
-
-function openSources(settings: Settings, parts: Omit<UpstreamOptions, 'url'>): Fetcher {
-  return createRoute({
-    routes: settings.routes,
-    fallback: settings.upstream,
-    private: settings.private.join(','),
-    upstream: (url) => createUpstream({ url, ...parts }),
-  });
 }
 
 async function serverSettings(settings: Settings): Promise<ServerSettings> {
@@ -241,19 +198,6 @@ function stashLimits({ cache, fetch }: Settings) {
 function freshnessOf({ fresh }: Settings) {
   const { answerMs, absenceMs, revalidateMs, patienceMs } = fresh;
   return { freshMs: answerMs, absentMs: absenceMs, revalidateMs, patienceMs, coolMs: 5000 };
-}
-
-function hostsOf(entries: readonly RouteEntry[]): string[] {
-  return entries.flatMap((entry) => (entry.kind === 'upstream' ? [new URL(entry.url).host] : []));
-}
-
-/** What stood before the @ of an upstream's URL, for requests below that URL alone. */
-function userinfoCredentials(entries: readonly RouteEntry[]): Credential[] {
-  return entries.flatMap((entry) => {
-    if (entry.kind !== 'upstream' || entry.credentials === undefined) return [];
-    const { host, pathname } = new URL(entry.url);
-    return [{ host, prefix: pathname, secret: { kind: 'basic', ...entry.credentials } }];
-  });
 }
 
 function sourceNames(entries: readonly RouteEntry[]): string {

@@ -31,6 +31,13 @@ const commands: readonly Command[] = [
     run: async (invocation) => (await import('./cli/config.ts')).checkConfig(invocation),
   },
   {
+    name: 'doctor',
+    usage: '<module or URL> [--setting value …]',
+    summary: 'Explain where a module would be read from, and why that fails.',
+    takesSettings: true,
+    run: async (invocation) => (await import('./cli/doctor.ts')).doctor(invocation),
+  },
+  {
     name: 'version',
     usage: '',
     summary: 'Show the version.',

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { parseNetrc } from '../net/netrc.ts';
 import { type Entry, listenEntries } from './layer.ts';
 import type { ReadFile } from './machine.ts';
 
@@ -76,6 +77,31 @@ export function readNoSumPatterns({ text, source }: Given): Told {
   };
 }
 
+/** The token serves the modules of GitHub, private or not: a page elsewhere that leads there is followed without it. */
+export function readGithubToken({ text, source }: Given): Told {
+  if (text === '') return {};
+  const raw = [{ host: 'github.com', modules: ['github.com'], token: text }];
+  return { entries: [{ name: 'credentials', raw, source }] };
+}
+
+/** A login serves the modules that its own host names, private or not. */
+export function readNetrcFile({ text, source, readFile }: Given): Told {
+  if (text === '') return {};
+  const entries: Entry[] = [{ name: 'net.netrc_file', raw: text, source }];
+  const hosts = new Set(machinesIn(text, readFile).map((machine) => machine.replace(/[:/].*/, '')));
+  const raw = [...hosts].filter((host) => /^[\w.-]+$/.test(host));
+  return { entries: raw.length === 0 ? entries : [...entries, { name: 'net.netrc_modules', raw, source }] };
+}
+
+function machinesIn(file: string, readFile: ReadFile): string[] {
+  try {
+    return parseNetrc(readFile(file)).map(({ machine }) => machine);
+  } catch {
+    // The setting itself tells why.
+    return [];
+  }
+}
+
 /** The environment that Athens gives the go command: what it asks of the command is what is asked of Stoa. */
 export function readGoVariables({ text, source }: Given): Told {
   const variables = new Map<string, string>();
@@ -100,15 +126,11 @@ export function readGoVariables({ text, source }: Given): Told {
     .filter((value) => value)
     .join(',');
   if (privates !== '') entries.push({ name: 'private', raw: privates, source });
-  const isDirect = variables.get('GOPROXY')?.startsWith('direct') ?? false;
 
   return {
     entries,
     ...(idle.length > 0 && { idle: `${idle.join(', ')} in it: Stoa downloads without the go command` }),
     ...(refused.length > 0 && { problem: notAvailable(source, `what ${refused.join(', ')} asks for`) }),
-    ...(isDirect && {
-      warning: `${source}: GOPROXY=direct asks for reading repositories directly, which is not available in this version of Stoa: nothing new can be fetched until STOA_UPSTREAM names an upstream`,
-    }),
   };
 }
 
@@ -119,6 +141,7 @@ export function notAvailable(source: string, what: string): string {
 
 const goVariables: ReadonlyMap<string, string> = new Map([
   ['GOPROXY', 'upstream'],
+  ['GOVCS', 'vcs.govcs'],
   ['HTTP_PROXY', 'net.http_proxy'],
   ['http_proxy', 'net.http_proxy'],
   ['HTTPS_PROXY', 'net.https_proxy'],
@@ -130,6 +153,7 @@ const goVariables: ReadonlyMap<string, string> = new Map([
 /** True for what tunes the go command and asks nothing of Stoa, which does not check sums against a database in this version. */
 function isHarmless(variable: string, value: string): boolean {
   if (variable === 'GOSUMDB') return value === 'off' || value === 'sum.golang.org';
-  if (variable === 'GOINSECURE' || variable === 'GOVCS' || variable === 'GOAUTH') return false;
+  if (variable === 'GOAUTH') return value === 'off' || value === 'netrc';
+  if (variable === 'GOINSECURE') return false;
   return !/^(GIT|SSH|HG|SVN|BZR|FOSSIL)_/.test(variable);
 }

@@ -22,6 +22,11 @@ export function contradictions(settings: Settings, sources: Sources): string[] {
       `storage.max_memory (${from('storage.max_memory')}) has no effect with storage.type ${storage.type} (${from('storage.type')})`,
     );
   }
+  if (net.netrcModules.length > 0 && net.netrcFile === undefined) {
+    problems.push(
+      `net.netrc_modules (${from('net.netrc_modules')}) has no effect without net.netrc_file, which is not set (${from('net.netrc_file')})`,
+    );
+  }
   if (cache.memoryFileBytes > cache.memoryBytes && said('cache.memory_file')) {
     problems.push(
       `cache.memory_file ${formatBytes(cache.memoryFileBytes)} (${from('cache.memory_file')}) is larger than cache.memory ${formatBytes(cache.memoryBytes)} (${from('cache.memory')})`,
@@ -43,11 +48,28 @@ export function contradictions(settings: Settings, sources: Sources): string[] {
 
 /** Sentences about settings that another one makes moot, which a machine may well do that sets PORT for every program. */
 export function mootSettings(settings: Settings, sources: Sources): string[] {
-  if (settings.socket === undefined) return [];
+  return [...mootAddress(settings, sources), ...mootCredentials(settings, sources)];
+}
+
+function mootAddress({ socket }: Settings, sources: Sources): string[] {
+  if (socket === undefined) return [];
   return ['port', 'host']
     .filter((name) => sources.get(name) !== 'default')
     .map(
       (name) =>
         `${name} (from ${sources.get(name)}) is not used: socket (from ${sources.get('socket')}) takes its place`,
+    );
+}
+
+/** A credential for repositories serves private modules, and often it is only forgotten to say which these are. */
+function mootCredentials(settings: Settings, sources: Sources): string[] {
+  if (settings.private.length > 0) return [];
+  const entries = [...settings.upstream, ...settings.routes.flatMap((route) => route.entries)];
+  const hosts = entries.flatMap((entry) => (entry.kind === 'upstream' ? [new URL(entry.url).host] : []));
+  return settings.credentials
+    .filter(({ host, modules }) => modules === undefined && !hosts.includes(host.toLowerCase()))
+    .map(
+      ({ host }) =>
+        `credentials (from ${sources.get('credentials')}): that for ${host} is not used: it names no modules, no module is private, and no upstream is there`,
     );
 }

@@ -8,6 +8,7 @@ import {
   choice,
   duration,
   file,
+  govcs,
   hosts,
   integer,
   list,
@@ -17,6 +18,7 @@ import {
   patterns,
   proxies,
   proxyUrl,
+  rewrites,
   type Type,
   text,
   upstreams,
@@ -90,7 +92,7 @@ const schema = {
   private: setting(
     patterns,
     [],
-    'Patterns of private module paths, as in GOPRIVATE: never sent to a public upstream or checksum database.',
+    'Patterns of private module paths, as in GOPRIVATE: read from their repositories, or from where `routes` says, never sent to a public upstream or checksum database.',
     { inherits: ['GOPRIVATE'] },
   ),
   noSumdb: setting(
@@ -102,7 +104,7 @@ const schema = {
   credentials: setting<readonly Credential[]>(
     credentials,
     [],
-    '`[[credentials]]` with `host`, optional `path_prefix`, `modules` (patterns) and `allow_http`, and one of `username` with `password`, `token`, `header` with `value`; `password_file`, `token_file` and `value_file` name files. As a variable: the TOML text of such tables.',
+    '`[[credentials]]` with `host`, optional `path_prefix`, `modules` (patterns of the modules it serves; default: the private ones) and `allow_http`, and one of `username` with `password`, `token` with an optional `kind`, `header` with `value`, `ssh_key_file` or `ssh_agent`, these two with an optional `known_hosts_file`; `password_file`, `token_file` and `value_file` name files. As a variable: the TOML text of such tables. See [private modules](private-modules.md).',
     { secret: true },
   ),
   workers: setting(
@@ -180,7 +182,16 @@ const schema = {
   },
 
   net: {
-    netrcFile: setting(optional(file), undefined, 'A netrc file with credentials for upstream hosts.'),
+    netrcFile: setting(
+      optional(file),
+      undefined,
+      'A netrc file with credentials for the hosts of upstreams and of private repositories.',
+    ),
+    netrcModules: setting(
+      patterns,
+      [],
+      'Patterns of further modules, beside the private ones, that the credentials of `net.netrc_file` serve.',
+    ),
     privateHosts: setting(
       hosts,
       [],
@@ -266,6 +277,43 @@ const schema = {
       16 * 2 ** 20,
       "Largest go.mod; the upper bound is the go command's own.",
     ),
+  },
+
+  vcs: {
+    rewrite: setting(
+      rewrites,
+      [],
+      'Mirrors that repositories are read from: `https://github.com/=>https://git.example.com/mirror/`, the longest left side wins. A right side may be `file:///…/`.',
+    ),
+    govcs: setting(
+      govcs,
+      '',
+      'Which version control systems may be used for which modules, before the rules of Go: `private:all,public:git|hg`.',
+      { inherits: ['GOVCS'] },
+    ),
+    cacheBytes: setting(
+      bytes('1MiB', '1TiB'),
+      10 * 2 ** 30,
+      'Bytes of local copies of repositories; beyond it those go that were not used for longest.',
+    ),
+    maxFetchBytes: setting(
+      bytes('1MiB', '1TiB'),
+      4 * 2 ** 30,
+      'Largest answer of a git server that is taken: at most the whole history of a repository.',
+    ),
+    processes: setting(
+      integer(2, 1_000),
+      64,
+      'Processes of git and ssh at once; a third of them may be connections.',
+    ),
+    processMemoryBytes: setting(
+      bytes('128MiB', '1TiB'),
+      4 * 2 ** 30,
+      'Address space of one such process, where the system has such a limit.',
+    ),
+    path: setting(text, '/usr/local/bin:/usr/bin:/bin', 'Folders where git and ssh are looked for.', {
+      inherits: ['PATH'],
+    }),
   },
 
   cache: {

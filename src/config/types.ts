@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { StoaError } from '../errors.ts';
+import { createCheckVcs } from '../fetch/govcs.ts';
+import { parseRewrites, type Rewrite } from '../fetch/rewrite.ts';
 import type { RouteEntry } from '../fetch/route-list.ts';
 import { parseAddress, parseNetwork } from '../net/address.ts';
 import type { ReadFile } from './machine.ts';
@@ -178,6 +180,30 @@ export const upstreams: Type<readonly RouteEntry[]> = {
   accepts: 'a GOPROXY list of http(s) URLs, direct and off, separated by , or |',
   schema: () => z.string().transform((raw, context) => told(context, () => parseUpstreams(raw))),
   format: formatUpstreams,
+};
+
+/** Where repositories are read from in place of their public URLs. */
+export const rewrites: Type<readonly Rewrite[]> = {
+  accepts:
+    'a list such as https://github.com/=>https://git.example.com/mirror/, from https or ssh to https, http, ssh or file',
+  schema: () =>
+    z
+      .union([z.string(), z.array(z.string()).transform((entries) => entries.join(','))])
+      .transform((raw, context) => told(context, () => parseRewrites(raw))),
+  format: (value) => value.map(({ from, to }) => `${from}=>${to}`).join(','),
+};
+
+/** Rules of GOVCS. */
+export const govcs: Type<string> = {
+  accepts: 'a list of rules such as private:all,public:git, as in GOVCS',
+  schema: () =>
+    z.string().transform((raw, context) =>
+      told(context, () => {
+        createCheckVcs(raw, '');
+        return raw;
+      }),
+    ),
+  format: (value) => value,
 };
 
 /** The URL of an egress proxy; `host:port` means an http one, as in HTTP_PROXY. */

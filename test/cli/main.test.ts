@@ -33,7 +33,7 @@ describe('stoa', () => {
     (args) => {
       const { status, stdout, stderr } = stoa(args);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-      for (const word of ['serve', 'config show', 'config check', 'version', 'Exit codes']) {
+      for (const word of ['serve', 'config show', 'config check', 'doctor', 'version', 'Exit codes']) {
         expect(stdout).toContain(word);
       }
     },
@@ -61,10 +61,13 @@ describe('stoa', () => {
     [['srve'], 'stoa: unknown command "srve"; did you mean serve?\n'],
     [
       ['config'],
-      'stoa: unknown command "config"; there are serve, config show, config check, version, help\n',
+      'stoa: unknown command "config"; there are serve, config show, config check, doctor, version, help\n',
     ],
     [['config', 'chekc'], 'stoa: unknown command "config chekc"; did you mean config check?\n'],
-    [['xyzzy'], 'stoa: unknown command "xyzzy"; there are serve, config show, config check, version, help\n'],
+    [
+      ['xyzzy'],
+      'stoa: unknown command "xyzzy"; there are serve, config show, config check, doctor, version, help\n',
+    ],
     [['help', 'srve'], 'stoa: unknown command "srve"; did you mean serve?\n'],
     [['version', 'now'], 'stoa version: unexpected argument "now"\n'],
     [['config', 'check', '--prot', '1'], '--prot: unknown flag; did you mean --port?\n'],

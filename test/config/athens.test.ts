@@ -246,6 +246,8 @@ describe('an Athens setting that Stoa has', () => {
       'net.noProxy',
       ['example.com', '10.0.0.0/8'],
     ],
+    [{ ATHENS_GO_BINARY_ENV_VARS: 'GOVCS=public:git' }, 'vcs.govcs', 'public:git'],
+    [{ ATHENS_GO_BINARY_ENV_VARS: 'GOAUTH=netrc' }, 'vcs.govcs', ''], // the default, and no other way in
     [{ ATHENS_LOG_LEVEL: '' }, 'log.level', 'info'], // an empty one says nothing
   ])('%j becomes %s', (env, path, expected) => {
     const { settings } = load({ env, files: { '/file': '' } });
@@ -273,11 +275,37 @@ describe('an Athens setting that Stoa has', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('that asks for direct downloads alone is warned about, since nothing could be fetched', () => {
+  test('that asks for direct downloads alone gets them', () => {
     const files = { 'athens.toml': 'GoBinaryEnvVars = ["GOPROXY=direct"]' };
     const { settings, warnings } = load({ files });
     expect(formatUpstreams(settings.upstream)).toBe('direct');
-    expect(warnings).toEqual([expect.stringContaining('until STOA_UPSTREAM names an upstream')]);
+    expect(warnings).toEqual([]);
+  });
+
+  test('gives a token to GitHub for the modules there', () => {
+    expect(load({ env: { ATHENS_GITHUB_TOKEN: 't0ken' } }).settings.credentials).toEqual([
+      {
+        host: 'github.com',
+        modules: 'github.com',
+        secret: { kind: 'basic', username: 'x-access-token', password: 't0ken' },
+      },
+    ]);
+  });
+
+  test('gives the logins of a netrc file to the modules that their hosts name', () => {
+    const files = {
+      '/netrc':
+        'machine git.example.com login u password p\nmachine git.example.com:8443/team login u password p\n' +
+        'machine *.example.com login u\ndefault login x password y\nmachine b.example.com password p',
+    };
+    const { settings } = load({ env: { ATHENS_NETRC_PATH: '/netrc' }, files });
+    expect(settings.net).toMatchObject({
+      netrcFile: '/netrc',
+      netrcModules: ['git.example.com', 'b.example.com'],
+    });
+    expect(problemsOf({ env: { ATHENS_NETRC_PATH: '/gone' } })).toEqual([
+      expect.stringContaining('it does not exist'),
+    ]);
   });
 });
 
@@ -310,7 +338,6 @@ describe('an Athens setting for what is not built yet is refused', () => {
     ['PROXY_FORCE_SSL', 'true', 'the redirection of http to https'],
     ['ATHENS_FILTER_FILE', '/filter', 'the filter file'],
     ['ATHENS_PROXY_VALIDATOR', 'http://hook', 'the validation hook'],
-    ['ATHENS_GITHUB_TOKEN', 's3cret', 'reading repositories of GitHub with a token'],
     ['ATHENS_HGRC_PATH', '/hgrc', 'reading Mercurial repositories'],
     ['ATHENS_TRACE_EXPORTER', 'otlp', 'tracing'],
     ['ATHENS_STATS_EXPORTER', 'statsd', 'an exporter other than prometheus'],

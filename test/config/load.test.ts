@@ -298,6 +298,17 @@ describe('settings that contradict each other are refused with both names and so
     expect(settings.socket).toBe('/run/stoa.sock');
     expect(warnings).toEqual(['port (from PORT) is not used: socket (from STOA_SOCKET) takes its place']);
   });
+
+  test('is told of a credential that serves no module', () => {
+    const table = '[[credentials]]\nhost = "git.example.com"\ntoken = "t"\n';
+    const told = (env: Record<string, string>) => load({ env: { STOA_CREDENTIALS: table, ...env } }).warnings;
+    expect(told({})).toEqual([
+      'credentials (from STOA_CREDENTIALS): that for git.example.com is not used: it names no modules, no module is private, and no upstream is there',
+    ]);
+    expect(told({ STOA_PRIVATE: 'git.example.com' })).toEqual([]);
+    expect(told({ STOA_UPSTREAM: 'https://git.example.com/go' })).toEqual([]);
+    expect(told({ STOA_CREDENTIALS: `${table}modules = "a.example.com"` })).toEqual([]);
+  });
 });
 
 describe('container variables', () => {

@@ -5,6 +5,9 @@ import { load, machineOf, problemsOf, type Said } from './machine.ts';
 
 const table = (line: string) => `[[credentials]]\nhost = "git.example.com"\n${line}`;
 
+const oneOf =
+  'it needs exactly one of username with password, token, header with value, ssh_key_file or ssh_agent';
+
 describe('a credential', () => {
   test.each([
     ['username = "u"\npassword = "p"', { kind: 'basic', username: 'u', password: 'p' }],
@@ -14,9 +17,33 @@ describe('a credential', () => {
     ['username = "u"\npassword_file = "/p"', { kind: 'basic', username: 'u', password: 'from file' }],
     ['token_file = "/p"', { kind: 'bearer', token: 'from file' }],
     ['header = "X-Key"\nvalue_file = "/p"', { kind: 'header', name: 'X-Key', value: 'from file' }],
+    ['token = "t"\nkind = "github"', { kind: 'basic', username: 'x-access-token', password: 't' }],
+    ['token = "t"\nkind = "gitlab"', { kind: 'basic', username: 'oauth2', password: 't' }],
+    ['token = "t"\nkind = "gitea"', { kind: 'basic', username: 'oauth2', password: 't' }],
+    ['token = "t"\nkind = "bitbucket"', { kind: 'basic', username: 'x-token-auth', password: 't' }],
+    ['token = "t"\nkind = "azure"', { kind: 'basic', username: 'stoa', password: 't' }],
+    ['token = "t"\nkind = "bearer"', { kind: 'bearer', token: 't' }],
+    ['ssh_key_file = "/p"', { kind: 'ssh', identityFile: '/p' }],
+    [
+      'ssh_key_file = "/p"\nknown_hosts_file = "/p"',
+      { kind: 'ssh', identityFile: '/p', knownHostsFile: '/p' },
+    ],
+    ['ssh_agent = "/run/agent"', { kind: 'ssh', agentSocket: '/run/agent' }],
   ])('may be %j', (line, secret) => {
     const files = { 'stoa.toml': table(line), '/p': 'from file\n' };
     expect(load({ files }).settings.credentials).toEqual([{ host: 'git.example.com', secret }]);
+  });
+
+  test.each([
+    ['github.com', 'x-access-token'],
+    ['gitlab.com', 'oauth2'],
+    ['codeberg.org', 'oauth2'],
+    ['bitbucket.org', 'x-token-auth'],
+    ['dev.azure.com', 'stoa'],
+  ])('that is a token for %s is what that host takes', (host, username) => {
+    const text = `[[credentials]]\nhost = "${host}"\ntoken = "t"`;
+    const secret = { kind: 'basic', username, password: 't' };
+    expect(load({ files: { 'stoa.toml': text } }).settings.credentials).toEqual([{ host, secret }]);
   });
 
   test('names what it may be used for', () => {
@@ -54,12 +81,14 @@ describe('a credential', () => {
   });
 
   test.each([
-    ['', 'it needs exactly one of username with password, token, or header with value'],
-    [
-      'token = "t"\npassword = "p"',
-      'it needs exactly one of username with password, token, or header with value',
-    ],
-    ['header = "X-Key"', 'it needs exactly one of username with password, token, or header with value'],
+    ['', oneOf],
+    ['token = "t"\npassword = "p"', oneOf],
+    ['header = "X-Key"', oneOf],
+    ['ssh_key_file = "/p"\nssh_agent = "/run/agent"', oneOf],
+    ['ssh_key_file = "/gone"', 'it does not exist'],
+    ['token = "t"\nknown_hosts_file = "/p"', 'known_hosts_file is for ssh_key_file or ssh_agent'],
+    ['username = "u"\nkind = "github"', 'kind is for a token'],
+    ['token = "t"\nkind = "git"', 'kind is missing or not what it should be'],
     ['token = "t"\ntoken_file = "/p"', 'both token and token_file are given'],
     ['token_file = "/gone"', "/gone can't be read: it does not exist"],
     ['tokne = "t"', 'unknown key tokne; did you mean token?'],

@@ -30,6 +30,7 @@ const others: Readonly<Record<string, string>> = {
   'storage.type': 'memory',
   'storage.max_memory': '2MiB',
   'net.netrc_file': '/file',
+  'net.netrc_modules': 'git.example.com/*',
   'net.private_hosts': 'git.example.com:8443',
   'net.ca_file': '/file',
   'net.http_proxy': 'http://proxy.example.com:3128',
@@ -49,6 +50,13 @@ const others: Readonly<Record<string, string>> = {
   'fetch.question_timeout': '6s',
   'fetch.max_zip': '1MiB',
   'fetch.max_mod': '1MB',
+  'vcs.rewrite': 'https://github.com/=>https://git.example.com/mirror/',
+  'vcs.govcs': 'public:git',
+  'vcs.cache': '1GiB',
+  'vcs.max_fetch': '2GiB',
+  'vcs.processes': '3',
+  'vcs.process_memory': '5GiB',
+  'vcs.path': '/opt/git/bin',
   'cache.memory': '1GiB',
   'cache.memory_file': '1MiB',
   'fresh.answer': '0',
@@ -76,6 +84,7 @@ function shown(name: string, said: Said): string {
 function companions(name: string): Record<string, string> {
   if (name === 'tls.cert_file') return { STOA_TLS_KEY_FILE: '/file' };
   if (name === 'tls.key_file') return { STOA_TLS_CERT_FILE: '/file' };
+  if (name === 'net.netrc_modules') return { STOA_NET_NETRC_FILE: '/file' };
   return name === 'storage.max_memory' ? { STOA_STORAGE_TYPE: 'memory' } : {};
 }
 

@@ -18,8 +18,9 @@ const layers: Readonly<Record<string, Layer>> = {
   module: { imports: ['errors.ts'] },
   net: { imports: ['errors.ts', 'observe', 'module'] },
   storage: { imports: ['errors.ts', 'observe', 'module'] },
+  vcs: { imports: ['errors.ts', 'observe', 'module'] },
   // Never storage: what is fetched goes into the spool of the caller.
-  fetch: { imports: ['errors.ts', 'observe', 'module', 'net'] },
+  fetch: { imports: ['errors.ts', 'observe', 'module', 'net', 'vcs'] },
   stash: { imports: ['errors.ts', 'observe', 'module', 'storage', 'fetch'] },
   // Never the stash itself: no download path can skip what app.ts puts around it.
   protocol: { imports: ['errors.ts', 'module'], types: ['stash/modules.ts'] },
@@ -27,19 +28,24 @@ const layers: Readonly<Record<string, Layer>> = {
   config: {
     imports: [
       'errors.ts',
-      // The syntax of GOPROXY belongs to whoever walks such a list.
+      // The syntax of GOPROXY belongs to whoever walks such a list, that of GOVCS and of rewrites to whoever obeys them.
       'fetch/route-list.ts',
-      // Trusted networks are written as the guard reads them.
+      'fetch/govcs.ts',
+      'fetch/rewrite.ts',
+      // Trusted networks are written as the guard reads them, and which hosts a netrc file names is what Athens serves with it.
       'net/address.ts',
+      'net/netrc.ts',
     ],
     // The values of settings are of the types of those who take them.
     types: ['fetch/route.ts', 'net/credentials.ts'],
   },
   cli: {
     imports: ['errors.ts', 'observe', 'config'],
-    // `stoa serve` alone needs the server, and only when the settings are right.
-    lazily: ['app.ts'],
+    // `stoa serve` alone needs the server, and only when the settings are right; `stoa doctor` the way to the sources.
+    lazily: ['app.ts', 'sources/examine.ts'],
   },
+  // What `app.ts` knows of the way out, which `stoa doctor` goes too.
+  sources: { imports: ['errors.ts', 'observe', 'module', 'net', 'vcs', 'fetch', 'config'] },
   'app.ts': {
     imports: [
       'errors.ts',
@@ -48,6 +54,7 @@ const layers: Readonly<Record<string, Layer>> = {
       'net',
       'storage',
       'fetch',
+      'sources',
       'stash',
       'protocol',
       'http',

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import type { Settings } from '../config/schema.ts';
+import { createDirect } from '../fetch/direct.ts';
+import type { Fetcher } from '../fetch/fetcher.ts';
+import { createUpstream, type UpstreamOptions } from '../fetch/upstream.ts';
+import { createZipWriter } from '../fetch/zip-writer.ts';
+import { asStranger } from '../net/stranger.ts';
+import type { Outside } from './outside.ts';
+import { openRepositories } from './repositories.ts';
+
+/** The source `direct`. */
+export interface Direct {
+  readonly fetcher: Fetcher;
+  /** Looks for git; rejects with `config` where it is missing or too old. */
+  ready(): Promise<void>;
+  /** Ends what is under way; when it is fulfilled no process and no thread is left. */
+  close(): Promise<void>;
+}
+
+/** Opens it. Throws `config` for a credential or host that can't be one. */
+export function openDirect(
+  settings: Settings,
+  outside: Outside,
+  parts: Omit<UpstreamOptions, 'url'>,
+): Direct {
+  const { client, gate } = parts;
+  const repositories = openRepositories(settings, {
+    client,
+    outside,
+    gate,
+    ...(settings.storage.type === 'disk' && { folder: join(settings.data, 'vcs') }),
+  });
+  const zips = createZipWriter({ threads: settings.workers });
+  const fetcher = createDirect({
+    discover: repositories.discover,
+    openRepo: async ({ url }, path, signal) =>
+      repositories.open(await repositories.resolve(url, path, signal)),
+    upstream: (url) => createUpstream({ ...parts, url: baseOf(url), client: asStranger(client) }),
+    zips,
+    gate,
+  });
+  return {
+    fetcher,
+    ready: repositories.ready,
+    close: async () => void (await Promise.all([zips.close(), repositories.close()])),
+  };
+}
+
+/** The base URL of a module proxy that a page names, as the settings would name it. */
+function baseOf(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname.replace(/\/+$/, '');
+}

@@ -1,0 +1,141 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Settings } from '../config/schema.ts';
+import { StoaError } from '../errors.ts';
+import { createDiscover, type Discover } from '../fetch/discover.ts';
+import type { Gate } from '../fetch/gate.ts';
+import { createCheckVcs } from '../fetch/govcs.ts';
+import { createRemotes, type ResolveRemote } from '../fetch/remotes.ts';
+import type { HttpClient } from '../net/client.ts';
+import { type Credentials, createCredentials } from '../net/credentials.ts';
+import { createReach } from '../net/reach.ts';
+import { trustedCertificates } from '../net/trust.ts';
+import { createGitRepos, type GitRepos } from '../vcs/git.ts';
+import { gitVersion } from '../vcs/git-command.ts';
+import type { Remote } from '../vcs/remote.ts';
+import type { Repo } from '../vcs/repo.ts';
+import { createRun } from '../vcs/run.ts';
+import type { Outside } from './outside.ts';
+
+/** The repositories of modules: where they are, and what is in them. */
+export interface Repositories {
+  readonly discover: Discover;
+  readonly resolve: ResolveRemote;
+  readonly credentials: Credentials;
+  /** What is read of a remote. Throws `config` where git is missing or too old; once there is one, it is found. */
+  open(remote: Remote): Promise<Repo>;
+  /** Looks for git and opens the folder; rejects as `open` does. */
+  ready(): Promise<void>;
+  /** Ends what is under way; when it is fulfilled no process is left. */
+  close(): Promise<void>;
+}
+
+/** What they stand on. */
+export interface RepositoriesParts {
+  readonly client: HttpClient;
+  readonly outside: Outside;
+  readonly gate: Gate;
+  /** For the local copies of git repositories; absent: one of their own, which goes in the end. */
+  readonly folder?: string;
+}
+
+export function openRepositories(
+  settings: Settings,
+  { client, outside, gate, folder }: RepositoriesParts,
+): Repositories {
+  const { privatePatterns } = outside;
+  const credentials = createCredentials(outside.credentials, privatePatterns);
+  const resolve = createRemotes({
+    client,
+    credentials,
+    reach: createReach(outside),
+    rewrites: settings.vcs.rewrite,
+    privatePatterns,
+    gate,
+  });
+  const discover = createDiscover({
+    client,
+    gate,
+    checkVcs: createCheckVcs(settings.vcs.govcs, privatePatterns),
+    audience: (path) => credentials.audience(path),
+    ping: resolve,
+  });
+  const git = gitLater(settings, outside, folder);
+  return {
+    discover,
+    resolve,
+    credentials,
+    open: async (remote) => (await git.repos()).open(remote),
+    ready: async () => void (await git.repos()),
+    close: git.close,
+  };
+}
+
+interface GitLater {
+  repos(): Promise<GitRepos>;
+  close(): Promise<void>;
+}
+
+/** Git is looked for, and the folder opened, when it is first needed; what failed is tried again by the next who needs it. */
+function gitLater(settings: Settings, outside: Outside, given: string | undefined): GitLater {
+  const life = new AbortController();
+  let opening: Promise<GitRepos> | undefined;
+  let own: string | undefined;
+
+  async function open(): Promise<GitRepos> {
+    const { vcs, net, fetch } = settings;
+    const run = createRun({
+      processes: vcs.processes,
+      waiting: fetch.queueLength,
+      waitMs: fetch.queueWaitMs,
+      memoryBytes: vcs.processMemoryBytes,
+      // A pack is completed by what its server took for known.
+      fileBytes: 2 * vcs.maxFetchBytes,
+    });
+    try {
+      await gitVersion(run, vcs.path, life.signal);
+      if (given === undefined) own ??= await mkdtemp(join(tmpdir(), 'stoa-vcs-'));
+      const folder = given ?? own!;
+      return await createGitRepos({
+        folder,
+        maxBytes: vcs.cacheBytes,
+        maxFetchBytes: vcs.maxFetchBytes,
+        run,
+        path: vcs.path,
+        stallMs: net.stallTimeoutMs,
+        ...(outside.extraCa.length > 0 && { caFile: await writeAuthorities(folder, outside.extraCa) }),
+      });
+    } catch (error) {
+      await run.close();
+      throw error;
+    }
+  }
+
+  return {
+    async repos() {
+      if (life.signal.aborted) throw new StoaError('draining', 'the server is shutting down');
+      opening ??= open();
+      const current = opening;
+      try {
+        return await current;
+      } catch (error) {
+        if (opening === current) opening = undefined;
+        throw error;
+      }
+    },
+    async close() {
+      life.abort();
+      await (await opening?.catch(() => undefined))?.close();
+      if (own !== undefined) await rm(own, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Git takes one file, in place of the system's. */
+async function writeAuthorities(folder: string, extraCa: readonly string[]): Promise<string> {
+  const file = join(folder, 'authorities.pem');
+  await mkdir(folder, { recursive: true });
+  await writeFile(file, trustedCertificates(extraCa).join('\n'));
+  return file;
+}

@@ -1,0 +1,171 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type GitRepos, git, openGitRepos } from '../fakes/git-repos.ts';
+import { type GitServer, startGitServer } from '../fakes/git-server.ts';
+import { type FakeUpstream, readModuleTexts, startUpstream } from '../fakes/upstream.ts';
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+const token = 'glpat-very-secret';
+
+interface Told {
+  readonly code: number | string | null | undefined;
+  readonly lines: readonly string[];
+  readonly complaints: string;
+}
+
+/** Runs the command in an environment of its own. */
+function doctor(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Told> {
+  return new Promise((resolve) => {
+    const own = { PATH: process.env.PATH, STOA_UPSTREAM: 'direct', ...env };
+    execFile(process.execPath, [main, 'doctor', ...args], { env: own }, (error, stdout, stderr) => {
+      expect(stdout + stderr).not.toContain(token);
+      const lines = stdout.trimEnd().split('\n');
+      resolve({ code: error === null ? 0 : error.code, lines, complaints: stderr });
+    });
+  });
+}
+
+describe.skipIf(git === undefined)('stoa doctor', () => {
+  let repos: GitRepos;
+  let server: GitServer;
+  let upstream: FakeUpstream;
+
+  beforeAll(async () => {
+    repos = await openGitRepos();
+    await repos.create('corp/lib', [
+      { commit: 'one', files: { 'go.mod': 'module git.example.com/corp/lib\n' } },
+      { tag: 'v1.0.0', at: 'one' },
+    ]);
+    const login = { username: 'oauth2', password: token };
+    server = await startGitServer({ folder: repos.folder, login });
+    upstream = await startUpstream({ modules: await readModuleTexts() });
+  });
+  afterAll(async () => {
+    await upstream?.close();
+    await server?.close();
+    await repos?.[Symbol.asyncDispose]();
+  });
+
+  const url = 'https://git.example.com/corp/lib';
+
+  /** Settings with which the repository can be read. */
+  function settings(more: Readonly<Record<string, string>> = {}): Record<string, string> {
+    return {
+      STOA_PRIVATE: 'git.example.com,example.org',
+      STOA_VCS_REWRITE: `https://git.example.com/=>${server.url}/`,
+      STOA_CREDENTIALS: `[[credentials]]\nhost = "${server.host}"\ntoken = "${token}"\nkind = "gitlab"\n`,
+      ...more,
+    };
+  }
+
+  test('tells each step to a repository that can be read', async () => {
+    const { code, lines } = await doctor([url], settings());
+    expect(lines).toEqual([
+      'as module   git.example.com/corp/lib',
+      `rewrite     ${server.url}/corp/lib`,
+      `credential  basic for ${server.host}`,
+      'answer      200',
+      expect.stringMatching(/^refs {8}HEAD [0-9a-f]{12}, 1 branch, 1 tag$/),
+      'ok          it can be read',
+    ]);
+    expect(code).toBe(0);
+  });
+
+  test.each<[what: string, status: number, said: RegExp, failed: RegExp]>([
+    ['an expired token', 401, /^answer +401 .*: the credential is wrong or has expired$/, /answered 401/],
+    [
+      'no right to read',
+      403,
+      /^answer +403 .*: the credential has no right to read this repository$/,
+      /answered 403/,
+    ],
+    [
+      'a repository that is hidden',
+      404,
+      /^answer +404 .*: there is no such repository, or the credential has no right to see it$/,
+      /answered 404/,
+    ],
+  ])('names %s', async (_, status, said, failed) => {
+    server.fault('advertisement', { do: 'answer', status }, 2);
+    const { code, lines } = await doctor([url], settings());
+    expect(code).toBe(1);
+    expect(lines.at(-2)).toMatch(said);
+    expect(lines.at(-1)).toMatch(failed);
+  });
+
+  test('says why a credential is not used', async () => {
+    const { code, lines } = await doctor([url], settings({ STOA_PRIVATE: 'example.org' }));
+    expect(code).toBe(1);
+    expect(lines).toContain(
+      'credential  none that serves this module at this URL: that of the kind basic below / serves example.org',
+    );
+    expect(lines).toContain('answer      401 Unauthorized: it wants a login, and none was sent');
+    expect(lines.at(-1)).toMatch(/^failed .* we have no credential that serves this module$/);
+  });
+
+  test.each([
+    ['a host key that nobody knows', 'Host key verification failed.', 'not among the known hosts'],
+    ['a key without rights', 'git@127.0.0.1: Permission denied (publickey).', 'it refused our SSH key'],
+  ])('names %s', async (_, said, reason) => {
+    const programs = join(repos.folder, 'programs');
+    await mkdir(programs, { recursive: true });
+    const ssh = join(programs, 'ssh');
+    await writeFile(ssh, `#!/bin/sh\necho '${said}' >&2\nexit 255\n`, { mode: 0o755 });
+    const { code, lines } = await doctor(['ssh://git@git.example.com/corp/lib'], {
+      ...settings(),
+      STOA_CREDENTIALS: `[[credentials]]\nhost = "127.0.0.1"\nssh_key_file = "${ssh}"\n`,
+      STOA_VCS_REWRITE: 'ssh://git@git.example.com/=>ssh://git@127.0.0.1/',
+      STOA_VCS_PATH: `${programs}:${process.env.PATH}`,
+    });
+    expect(lines).toContain('credential  ssh for 127.0.0.1');
+    expect(lines.at(-1)).toContain(reason);
+    expect(code).toBe(1);
+  });
+
+  test('goes from one upstream to the next, and to the repository', async () => {
+    const list = `${upstream.url},direct`;
+    const more = { STOA_UPSTREAM: list, STOA_PRIVATE: '' };
+    expect(await doctor(['example.com/hello@v1.0.0'], settings(more))).toMatchObject({
+      code: 0,
+      lines: [
+        'private     no: nothing is',
+        `route       ${upstream.url}, then direct: the list of upstreams`,
+        `upstream    ${upstream.url}, asked without a credential, lists 3 versions`,
+        'ok          it can be read',
+      ],
+    });
+    const mirror = { STOA_VCS_REWRITE: `https://github.com/=>${new URL(`file://${repos.folder}/`).href}` };
+    const absent = await doctor(['github.com/corp/lib/sub'], settings({ ...more, ...mirror }));
+    expect(absent.code).toBe(0);
+    expect(absent.lines).toEqual([
+      'private     no: nothing is',
+      `route       ${upstream.url}, then direct: the list of upstreams`,
+      expect.stringMatching(/^upstream .*; the next one is asked$/),
+      'discovery   the path itself tells',
+      'git         https://github.com/corp/lib for all below github.com/corp/lib',
+      expect.stringMatching(/^rewrite {5}file:\/\/.*\/corp\/lib$/),
+      expect.stringMatching(/^refs /),
+      'ok          it can be read',
+    ]);
+  });
+
+  test('leaves nothing behind', async () => {
+    const folder = join(repos.folder, 'tmp');
+    await mkdir(folder);
+    await doctor([url], settings({ TMPDIR: folder }));
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test.each([
+    [[]],
+    [['https://user:s3cret@git.example.com/x']],
+    [['--port', '1']],
+    [['example.com/m', '--prot', '1']],
+  ])('%j is wrong usage', async (args) => {
+    const { code, complaints } = await doctor(args);
+    expect(code).toBe(2);
+    expect(complaints).not.toContain('s3cret');
+  });
+});
