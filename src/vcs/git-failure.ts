@@ -26,6 +26,28 @@ export function remoteFailure(remote: Remote, ended: Ended): StoaError {
   return saidFailure(remote, ended.stderr);
 }
 
+/**
+ * What it means that a command of the local copy, which was given what a remote sent, ended early: nothing that it says is
+ * about the remote's repository being there.
+ */
+export function packFailure(remote: Remote, ended: Ended): StoaError | DamageError {
+  if (ended.stopped !== undefined) return remoteFailure(remote, ended);
+  const disk = meanings.find(([pattern, kind]) => kind === 'storage' && pattern.test(ended.stderr));
+  if (disk !== undefined) return named(remote, 'storage', disk[2]);
+  if (/not a git repository/.test(ended.stderr)) return new DamageError(ended.stderr);
+  return named(
+    remote,
+    'integrity',
+    `what it sent is broken: ${lastLine(remote, ended.stderr) ?? 'no reason was told'}`,
+  );
+}
+
+/** A failure of the file system under the local copies; any other error as it is. */
+export function localFailure(error: unknown): unknown {
+  if (!(error instanceof Error) || !('syscall' in error)) return error;
+  return new StoaError('storage', `the local copies of repositories: ${error.message}`, { cause: error });
+}
+
 /** The same, of a text that says what went wrong. */
 export function saidFailure(remote: Remote, said: string): StoaError {
   const needsLogin = remote.credential === undefined && remote.ssh === undefined;
@@ -75,6 +97,7 @@ const meanings: readonly (readonly [RegExp, ErrorKind | 'login', string])[] = [
   [/returned error: 429/, 'upstream', 'it has too many requests from here (429)'],
   [/returned error: 3\d\d|unable to update url base from redirection/, 'upstream', 'it redirects elsewhere'],
   [/returned error: (5\d\d)/, 'upstream', 'it answered with a failure of its own ($1)'],
+  [/repository corruption on the remote side/, 'integrity', 'its objects are broken, as it says itself'],
   [/not valid: is this a git repository/, 'upstream', 'what answers there is no git server'],
   [/repository .* not found|returned error: (?:404|410)/i, 'notFound', 'there is no such repository'],
   [
@@ -108,7 +131,7 @@ const meanings: readonly (readonly [RegExp, ErrorKind | 'login', string])[] = [
     'the TLS handshake failed',
   ],
   [
-    /invalid index-pack|index-pack failed|unpack-objects|bad pack|pack is corrupted|pack has bad object|inflate|fsck|invalid object|pack signature/i,
+    /index-pack failed|unpack-objects|bad pack|pack is corrupted|pack has bad object|inflate|fsck|invalid object|pack signature/i,
     'integrity',
     'what it sent is broken',
   ],

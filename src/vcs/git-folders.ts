@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StoaError } from '../errors.ts';
+import { localFailure } from './git-failure.ts';
 import { inspectFolder, makeFolder, measureFolder } from './git-layout.ts';
 
 /** A repository's folder in use. */
@@ -98,7 +98,7 @@ export async function openFolders<T extends { close(): void }>({
       await rename(folder, away);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      throw storageError(error);
+      throw localFailure(error);
     }
     clean(away);
   }
@@ -122,7 +122,7 @@ export async function openFolders<T extends { close(): void }>({
       }
       resize(entry, found ?? 0);
     } catch (error) {
-      throw storageError(error);
+      throw localFailure(error);
     }
     return open(entry.folder, (grown) => resize(entry, entry.bytes + grown));
   }
@@ -182,11 +182,4 @@ export async function openFolders<T extends { close(): void }>({
       await Promise.all([measured, ...leaving.values(), ...cleaning]);
     },
   };
-}
-
-function storageError(error: unknown): StoaError {
-  if (error instanceof StoaError) return error;
-  return new StoaError('storage', `the local copies of repositories: ${(error as Error).message}`, {
-    cause: error,
-  });
 }

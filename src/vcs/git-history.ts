@@ -46,3 +46,9 @@ export function createHistory(setup: GitSetup, folder: string): GitHistory {
     },
   };
 }
+
+/** Writes the table that makes such questions quick. It is only that: where it can't be written nothing is lost. */
+export async function writeCommitGraph(setup: GitSetup, folder: string, signal: AbortSignal): Promise<void> {
+  const command = gitCommand(setup, ['commit-graph', 'write', '--reachable', '--no-progress'], { folder });
+  await setup.run.output(command, signal, { timeoutMs: questionMs, maxBytes: maxOutput });
+}

@@ -7,40 +7,51 @@ export interface Idler {
 export interface Idle {
   /** Keeps it until it is taken back, its time is over, or too many came after it: then it is closed. */
   keep(idler: Idler): void;
-  /** Takes it back into use; false when it was closed meanwhile, or never kept. */
-  take(idler: Idler): boolean;
-  /** Closes all. */
-  close(): void;
+  /** Takes it back into use, where it is kept. */
+  take(idler: Idler): void;
+  /** Closes the one that was kept for longest. */
+  closeOldest(): void;
 }
 
-export function createIdle({
-  maxCount,
-  idleMs,
-}: {
+export interface IdleOptions {
   readonly maxCount: number;
+  /** Milliseconds. */
   readonly idleMs: number;
-}): Idle {
+  /** Whether there is no room to keep anything now. */
+  readonly isFull: () => boolean;
+}
+
+export function createIdle({ maxCount, idleMs, isFull }: IdleOptions): Idle {
   const kept = new Map<Idler, NodeJS.Timeout>();
 
-  function take(idler: Idler): boolean {
+  function take(idler: Idler): void {
     clearTimeout(kept.get(idler));
-    return kept.delete(idler);
+    kept.delete(idler);
   }
-  function drop(idler: Idler): void {
-    if (take(idler)) idler.close();
+
+  function close(idler: Idler): void {
+    take(idler);
+    idler.close();
+  }
+
+  function closeOldest(): void {
+    const [oldest] = kept.keys();
+    if (oldest !== undefined) close(oldest);
   }
 
   return {
     keep(idler) {
-      const timer = setTimeout(drop, idleMs, idler);
+      take(idler);
+      if (isFull()) {
+        idler.close();
+        return;
+      }
+      const timer = setTimeout(close, idleMs, idler);
       timer.unref();
       kept.set(idler, timer);
-      const [oldest] = kept.keys();
-      if (kept.size > maxCount && oldest !== undefined) drop(oldest);
+      if (kept.size > maxCount) closeOldest();
     },
     take,
-    close() {
-      for (const idler of kept.keys()) drop(idler);
-    },
+    closeOldest,
   };
 }

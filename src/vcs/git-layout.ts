@@ -33,11 +33,12 @@ export async function makeFolder(folder: string, beside: string, hashLength: num
   await rename(beside, folder);
 }
 
-/** Removes what processes that were killed left behind. Nobody may be writing in the repository. */
+/** Removes what processes that were killed left behind, as far as that can be done. Nobody may be writing there. */
 export async function sweepFolder(folder: string): Promise<void> {
   const objects = join(folder, 'objects');
+  const files = await filesBelow(folder).catch(() => []);
   // Branches and tags may have names like those of unfinished packs and objects, but none like a lock's.
-  const leftOvers = (await filesBelow(folder)).filter(
+  const leftOvers = files.filter(
     ({ name, parentPath }) =>
       name.endsWith('.lock') || (name.startsWith('tmp_') && parentPath.startsWith(objects)),
   );

@@ -6,7 +6,7 @@ import { orAborted } from './git-shared.ts';
 import type { Process } from './run.ts';
 
 /** What an object is. */
-export interface ObjectInfo {
+interface ObjectInfo {
   readonly hash: string;
   readonly type: string;
   /** Bytes of its content. */
@@ -40,19 +40,23 @@ interface Question {
 interface Reader {
   readonly process: Process;
   readonly questions: Question[];
+  /** It ended, or was closed for want of questions. */
   isOver: boolean;
 }
 
 /** `life` ends the process. */
 export function createObjects(setup: GitSetup, folder: string, idle: Idle, life: AbortSignal): GitObjects {
-  let reader: Promise<Reader> | undefined;
+  let opening: Promise<Reader> | undefined;
+  let reader: Reader | undefined;
 
   async function start(): Promise<Reader> {
     const command = gitCommand(setup, ['cat-file', '--batch-command'], { folder });
     const process = await setup.run.start(command, life);
     const started: Reader = { process, questions: [], isOver: false };
-    const take = createAnswerReader(started.questions, () => idle.keep(self));
-    process.stdout.on('data', take);
+    process.stdout.on(
+      'data',
+      createAnswerReader(started.questions, () => idle.keep(self)),
+    );
     void process.ended.then(({ stopped, stderr }) => {
       started.isOver = true;
       for (const { answer } of started.questions) answer.reject(stopped ?? new DamageError(stderr));
@@ -60,15 +64,13 @@ export function createObjects(setup: GitSetup, folder: string, idle: Idle, life:
     return started;
   }
 
-  function open(): Promise<Reader> {
-    if (reader !== undefined) return reader;
-    const starting = start();
-    reader = starting;
-    const forget = (): void => {
-      if (reader === starting) reader = undefined;
-    };
-    starting.then(({ process }) => process.ended).then(forget, forget);
-    return starting;
+  async function open(): Promise<Reader> {
+    if (reader !== undefined && !reader.isOver) return reader;
+    opening ??= start().finally(() => {
+      opening = undefined;
+    });
+    reader = await opening;
+    return reader;
   }
 
   async function ask(
@@ -76,9 +78,9 @@ export function createObjects(setup: GitSetup, folder: string, idle: Idle, life:
     name: string,
     signal: AbortSignal,
   ): Promise<Answer | undefined> {
-    idle.take(self);
     const { process, questions, isOver } = await open();
-    if (isOver) throw new DamageError('git cat-file ended');
+    if (isOver) throw new DamageError('git cat-file ended at once');
+    idle.take(self);
     const answer = Promise.withResolvers<Answer | undefined>();
     questions.push({ wantsContent: command === 'contents', answer });
     process.stdin.write(`${command} ${name}\n`);
@@ -97,12 +99,9 @@ export function createObjects(setup: GitSetup, folder: string, idle: Idle, life:
     },
     close() {
       idle.take(self);
-      const ending = reader;
-      reader = undefined;
-      ending?.then(
-        ({ process }) => process.stop(new StoaError('canceled', 'the local copy was closed')),
-        () => undefined,
-      );
+      if (reader === undefined || reader.isOver) return;
+      reader.isOver = true;
+      reader.process.stop(new StoaError('canceled', 'the local copy was closed'));
     },
   };
   return self;

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import { type GitSetup, gitCommand } from './git-command.ts';
-import { named, remoteFailure } from './git-failure.ts';
+import { named, packFailure } from './git-failure.ts';
 import type { Remote } from './remote.ts';
 
 /** Packs that are larger stay packs; of smaller ones the objects are kept one by one, so that there are not too many. */
@@ -56,7 +56,7 @@ export async function storePack(
     }
     const ended = await process.ended;
     if (failure !== undefined) throw failure;
-    if (ended.code !== 0) throw remoteFailure(remote, ended);
+    if (ended.code !== 0) throw packFailure(remote, ended);
   }
 
   try {
@@ -77,7 +77,7 @@ export async function storePack(
         signal,
         options,
       );
-      if (output.code !== 0) throw remoteFailure(remote, output);
+      if (output.code !== 0) throw packFailure(remote, output);
       return bytes + objects * 4096;
     }
     await index(begin);

@@ -49,6 +49,7 @@ export function createPlainCopy({ folder, objects, setup, limits, grew }: PlainP
   let size = 0;
   /** What the local branches and tags were last made equal to. */
   let mirrored: RemoteRefs | undefined;
+  let isClosed = false;
 
   async function fetch(remote: Remote, args: readonly string[], signal: AbortSignal): Promise<void> {
     const quiet = [
@@ -62,12 +63,18 @@ export function createPlainCopy({ folder, objects, setup, limits, grew }: PlainP
     const command = gitCommand(setup, [...quiet, ...args], { folder, ...fetchOptions(remote, limits) });
     try {
       const output = await setup.run.output(command, signal, { timeoutMs: fetchMs, maxBytes: 1024 * 1024 });
-      if (output.code !== 0) throw remoteFailure(remote, output);
+      if (output.code === 0) return;
+      // It was taken away because it is broken, which says nothing about the remote.
+      if (!(await exists('HEAD'))) throw new DamageError(output.stderr);
+      throw remoteFailure(remote, output);
     } finally {
-      await sweepFolder(folder);
-      const now = await measureFolder(folder);
-      grew(now - size);
-      size = now;
+      // Once it is closed another copy may be in its place.
+      if (!isClosed) {
+        await sweepFolder(folder);
+        const now = await measureFolder(folder).catch(() => size);
+        grew(now - size);
+        size = now;
+      }
     }
   }
 
@@ -127,7 +134,10 @@ export function createPlainCopy({ folder, objects, setup, limits, grew }: PlainP
     fetchObjects: complete,
     fetchTree: complete,
     fetchHistory: (remote, refs, signal) => turns.run(() => fetchHistory(remote, refs, signal), signal),
-    close: () => objects.close(),
+    close() {
+      isClosed = true;
+      objects.close();
+    },
   };
 }
 

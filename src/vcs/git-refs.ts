@@ -28,8 +28,8 @@ export interface GitRefsParts {
   readonly maxAgeMs: number;
 }
 
-/** Remotes whose last answers are remembered. */
-const maxRemembered = 100;
+/** Refs that are remembered of all last answers together, and remotes that are remembered to be old. */
+const maxRemembered = 500_000;
 const maxOld = 10_000;
 
 export function createRefs({ setup, sessions, limits, now, maxAgeMs }: GitRefsParts): GitRefs {
@@ -49,15 +49,24 @@ export function createRefs({ setup, sessions, limits, now, maxAgeMs }: GitRefsPa
     }
   }
 
+  function remember(key: string, answer: RemoteRefs): void {
+    answers.delete(key);
+    answers.set(key, answer);
+    let total = answers.values().reduce((sum, { commits }) => sum + commits.size + 1, 0);
+    for (const [oldest, { commits }] of answers) {
+      if (total <= maxRemembered || oldest === key) return;
+      answers.delete(oldest);
+      total -= commits.size + 1;
+    }
+  }
+
   function start(remote: Remote): Shared<RemoteRefs> {
     const askedAt = now();
     const { key } = remote;
     const shared = share(async (signal) => {
       try {
         const answer = { commits: await read(remote, signal), askedAt };
-        answers.delete(key);
-        bound(answers, maxRemembered);
-        answers.set(key, answer);
+        remember(key, answer);
         return answer;
       } finally {
         if (asking.get(key) === shared) asking.delete(key);
@@ -68,7 +77,8 @@ export function createRefs({ setup, sessions, limits, now, maxAgeMs }: GitRefsPa
   }
 
   function setOld({ key }: Remote): void {
-    bound(old, maxOld);
+    const [oldest] = old;
+    if (old.size >= maxOld && oldest !== undefined) old.delete(oldest);
     old.add(key);
   }
 
@@ -86,13 +96,4 @@ export function createRefs({ setup, sessions, limits, now, maxAgeMs }: GitRefsPa
     isOld: ({ key }) => old.has(key),
     setOld,
   };
-}
-
-/** Makes room for one more. */
-function bound(
-  kept: Pick<Map<string, unknown>, 'size' | 'delete'> & { keys(): Iterable<string> },
-  max: number,
-): void {
-  const [oldest] = kept.keys();
-  if (kept.size >= max && oldest !== undefined) kept.delete(oldest);
 }

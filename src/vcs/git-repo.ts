@@ -46,6 +46,7 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
     await copy.fetchHistory(remote, names, signal);
     const info = await copy.objects.info(commit, signal);
     if (info?.type !== 'commit') return false;
+    if (isNamed(commit, names)) return true;
     return createHistory(setup, copy.folder).isReachable(commit, signal);
   }
 
@@ -59,8 +60,7 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
     const known = await readCommit(copy, remote, commit, signal);
     if (known !== undefined) return known;
     const names = told ?? (await refs.recent(remote, signal));
-    const isNamed = [...names.commits.values()].includes(commit);
-    if (!isNamed && !(await isReachable(copy, commit, names, signal))) throw unknown(commit);
+    if (!isNamed(commit, names) && !(await isReachable(copy, commit, names, signal))) throw unknown(commit);
     await copy.fetchSnapshot(remote, commit, names, signal);
     const fetched = await readCommit(copy, remote, commit, signal);
     if (fetched === undefined) throw new DamageError(`commit ${commit} or its folder is missing`);
@@ -235,6 +235,11 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
 /** A name as the go command shows it, unless it is one that would spoil the message. */
 function shown(rev: string): string {
   return /^[!-~]{1,100}$/.test(rev) ? rev : quote(rev);
+}
+
+/** Whether a branch, a tag or `HEAD` leads to it directly. */
+function isNamed(commit: string, names: RemoteRefs): boolean {
+  return names.commits.values().some((named) => named === commit);
 }
 
 function tagsOf(names: RemoteRefs | undefined): [tag: string, commit: string][] {

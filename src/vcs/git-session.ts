@@ -24,7 +24,7 @@ export interface GitSession {
   close(): void;
 }
 
-export interface RefLine {
+interface RefLine {
   readonly name: string;
   /** What the ref itself names: for an annotated tag the object of the tag. */
   readonly hash: string;

@@ -2,6 +2,7 @@ import { isStoaError } from '../errors.ts';
 import type { GitSetup } from './git-command.ts';
 import type { Idle, Idler } from './git-idle.ts';
 import { type GitSession, openSession } from './git-session.ts';
+import { createTurns } from './git-shared.ts';
 import { createTransport, type TransportLimits } from './git-transport.ts';
 import type { Remote } from './remote.ts';
 
@@ -28,6 +29,8 @@ export function createSessions(
   life: AbortSignal,
 ): GitSessions {
   const kept = new Map<string, Kept>();
+  // What comes over a connection needs a process to take it: connections alone must not have all places.
+  const turns = createTurns(Math.max(1, Math.floor(setup.run.limit / 3)));
 
   function keep(key: string, session: GitSession): void {
     kept.get(key)?.close();
@@ -86,8 +89,9 @@ export function createSessions(
   }
 
   return {
-    use: (remote, signal, work) => use(remote, signal, work, () => true),
-    useFresh: (remote, signal, work) => use(remote, signal, work, (session) => !session.isStream),
+    use: (remote, signal, work) => turns.run(() => use(remote, signal, work, () => true), signal),
+    useFresh: (remote, signal, work) =>
+      turns.run(() => use(remote, signal, work, (session) => !session.isStream), signal),
   };
 }
 

@@ -45,25 +45,47 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Pr
   }
 }
 
-/** Lets one piece of work after the other run, in the order they came. */
+/** Lets so many pieces of work run at once, and the others in the order they came. */
 export interface Turns {
   /** Throws `canceled` when aborted before its turn; then the work never begins. */
   run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
-export function createTurns(): Turns {
-  let last: Promise<unknown> = Promise.resolve();
+/** Who waits is bounded by the caller: each request waits for one turn at a time. */
+export function createTurns(width = 1): Turns {
+  const waiting = new Set<() => void>();
+  let free = width;
+
+  async function enter(signal: AbortSignal): Promise<void> {
+    if (free > 0 && !signal.aborted) {
+      free--;
+      return;
+    }
+    const turn = Promise.withResolvers<void>();
+    waiting.add(turn.resolve);
+    // Else a turn could come to one who has just left.
+    const leave = (): void => void waiting.delete(turn.resolve);
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      await orAborted(turn.promise, signal);
+    } finally {
+      signal.removeEventListener('abort', leave);
+      leave();
+    }
+  }
+
   return {
     async run(work, signal) {
-      const before = last;
-      const turn = Promise.withResolvers<void>();
-      last = turn.promise;
+      await enter(signal);
       try {
-        await orAborted(before, signal);
         return await work();
       } finally {
-        // Whoever gave up passes the turn on when it would have come.
-        void before.then(() => turn.resolve());
+        const [next] = waiting;
+        if (next === undefined) free++;
+        else {
+          waiting.delete(next);
+          next();
+        }
       }
     },
   };

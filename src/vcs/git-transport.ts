@@ -48,7 +48,7 @@ export function createTransport(setup: GitSetup, remote: Remote, limits: Transpo
 }
 
 /** The settings with which git itself fetches from a remote, which it knows as `origin`. */
-export function remoteConfig(remote: Remote, { stallMs, caFile }: TransportLimits): GitConfig {
+function remoteConfig(remote: Remote, { stallMs, caFile }: TransportLimits): GitConfig {
   return [
     ['remote.origin.url', remote.fetchUrl],
     ['credential.helper', ''],

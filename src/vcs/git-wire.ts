@@ -4,6 +4,7 @@ import { compareBytes } from '../module/order.ts';
 import type { GitSetup } from './git-command.ts';
 import type { CopyParts, GitCopy, RemoteRefs } from './git-copy.ts';
 import { named, RefusedError } from './git-failure.ts';
+import { writeCommitGraph } from './git-history.ts';
 import { sweepFolder } from './git-layout.ts';
 import { storePack } from './git-pack.ts';
 import type { GitSessions } from './git-sessions.ts';
@@ -22,6 +23,9 @@ export interface WireParts extends CopyParts {
 const maxHaves = 1000;
 const maxRecent = 4;
 
+/** Bytes of commits that came in, from which on walks through them get a table of their own. */
+const graphBytes = 1024 * 1024;
+
 /** How a pack may be written. */
 const packOptions = ['thin-pack', 'no-progress', 'ofs-delta'];
 
@@ -35,33 +39,40 @@ export function createWireCopy(parts: WireParts): GitCopy {
   const turns = createTurns();
   /** Commits whose folders are here, the last one fetched first. */
   let recent: readonly string[] = [];
-  /** What `packed-refs` was written from. */
-  let synced: RemoteRefs | undefined;
+  /** When the remote was asked for what `packed-refs` was written from. */
+  let syncedAt = Number.NEGATIVE_INFINITY;
+  let isClosed = false;
 
-  /** Of the filters the first that the remote takes is used; throws RefusedError when it takes none and gives nothing. */
+  /**
+   * Gives about how many bytes came in. Of the filters the first that the remote takes is used; throws RefusedError when
+   * it takes none and gives nothing.
+   */
   async function fetch(
     remote: Remote,
     args: readonly string[],
     filters: readonly string[],
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number> {
     const [filter, ...others] = filters;
     try {
-      await sessions.use(remote, signal, async (session) => {
+      return await sessions.use(remote, signal, async (session) => {
         const filtered = filter !== undefined && session.canFilter ? [`filter ${filter}`] : [];
         const pack = session.fetch([...packOptions, ...filtered, ...args], signal);
-        grew(await storePack(setup, remote, folder, pack, maxFetchBytes, signal));
+        const bytes = await storePack(setup, remote, folder, pack, maxFetchBytes, signal);
+        grew(bytes);
+        return bytes;
       });
     } catch (error) {
       if (error instanceof RefusedError && filter !== undefined) return fetch(remote, args, others, signal);
-      await sweepFolder(folder);
+      // Once it is closed another copy may be in its place.
+      if (!isClosed) await sweepFolder(folder);
       throw error;
     }
   }
 
-  async function fetchOrFail(...[remote, ...what]: Parameters<typeof fetch>): Promise<void> {
+  async function fetchOrFail(...[remote, ...what]: Parameters<typeof fetch>): Promise<number> {
     try {
-      await fetch(remote, ...what);
+      return await fetch(remote, ...what);
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
       throw named(
@@ -90,15 +101,15 @@ export function createWireCopy(parts: WireParts): GitCopy {
       recent = [...new Set([...fetched, ...recent])].slice(0, maxRecent);
     },
   );
-  const single = createBatch<Remote>(turns, (remote, hashes, signal) =>
-    fetchOrFail(remote, hashes.map(want), ['tree:0', 'blob:none'], signal),
-  );
-  const trees = createBatch<Remote>(turns, (remote, hashes, signal) =>
-    fetchOrFail(remote, hashes.map(want), [], signal),
-  );
+  const single = createBatch<Remote>(turns, async (remote, hashes, signal) => {
+    await fetchOrFail(remote, hashes.map(want), ['tree:0', 'blob:none'], signal);
+  });
+  const trees = createBatch<Remote>(turns, async (remote, hashes, signal) => {
+    await fetchOrFail(remote, hashes.map(want), [], signal);
+  });
 
   async function syncHistory(remote: Remote, refs: RemoteRefs, signal: AbortSignal): Promise<void> {
-    if (synced !== undefined && synced.askedAt >= refs.askedAt) return;
+    if (syncedAt >= refs.askedAt) return;
     const file = join(folder, 'packed-refs');
     const before = await readFile(file, 'utf8').catch(() => '');
     const text = formatPackedRefs(refs);
@@ -106,12 +117,14 @@ export function createWireCopy(parts: WireParts): GitCopy {
       const known = new Set(before.match(/^[0-9a-f]{40,64}(?= )/gm));
       const wanted = [...new Set(refs.commits.values())].filter((commit) => !known.has(commit));
       const haves = [...known].slice(0, maxHaves).map((commit) => `have ${commit}`);
-      if (wanted.length > 0)
-        await fetchOrFail(remote, [...haves, ...wanted.map(want)], ['tree:0', 'blob:none'], signal);
+      const args = [...haves, ...wanted.map(want)];
+      const bytes =
+        wanted.length === 0 ? 0 : await fetchOrFail(remote, args, ['tree:0', 'blob:none'], signal);
       await writeFile(`${file}.new.lock`, text);
       await rename(`${file}.new.lock`, file);
+      if (bytes > graphBytes) await writeCommitGraph(setup, folder, signal);
     }
-    synced = refs;
+    syncedAt = refs.askedAt;
   }
 
   return {
@@ -121,7 +134,10 @@ export function createWireCopy(parts: WireParts): GitCopy {
     fetchObjects: single,
     fetchTree: (remote, hash, signal) => trees(remote, [hash], signal),
     fetchHistory: (remote, refs, signal) => turns.run(() => syncHistory(remote, refs, signal), signal),
-    close: () => objects.close(),
+    close() {
+      isClosed = true;
+      objects.close();
+    },
   };
 }
 
@@ -132,7 +148,7 @@ function want(hash: string): string {
 /** The refs as git reads them from a file; annotated tags stand there as what they lead to. */
 function formatPackedRefs({ commits }: RemoteRefs): string {
   const lines = [...commits]
-    .filter(([name]) => name !== 'HEAD')
+    .map(([name, commit]) => [name === 'HEAD' ? 'refs/remotes/HEAD' : name, commit] as const)
     .sort(([a], [b]) => compareBytes(a, b))
     .map(([name, commit]) => `${commit} ${name}\n`);
   return `# pack-refs with: peeled fully-peeled sorted \n${lines.join('')}`;

@@ -4,7 +4,7 @@ import type { GitSetup } from './git-command.ts';
 import { createCopies } from './git-copies.ts';
 import type { GitCopy } from './git-copy.ts';
 import { openFolders } from './git-folders.ts';
-import { createIdle } from './git-idle.ts';
+import { createIdle, type Idle } from './git-idle.ts';
 import { createRefs } from './git-refs.ts';
 import { createRepo } from './git-repo.ts';
 import { createSessions } from './git-sessions.ts';
@@ -29,6 +29,7 @@ export interface GitReposOptions {
   readonly maxBytes: number;
   /** Of the largest answer of a remote that is taken. */
   readonly maxFetchBytes: number;
+  /** Of at least two processes at once; it is closed with the repositories. */
   readonly run: Run;
   /** PATH, where git and ssh are found. */
   readonly path: string;
@@ -43,20 +44,24 @@ export interface GitReposOptions {
   readonly idleMs?: number;
 }
 
-/** Connections and processes without use. */
+/** Connections and processes that are kept without use, where there is room for them. */
 const maxIdle = 16;
 
 /** Opens the folder and what lies in it from before. Throws the file system's error where it cannot be used. */
 export async function createGitRepos(options: GitReposOptions): Promise<GitRepos> {
   const { folder, maxBytes, maxFetchBytes, path, caFile, now = Date.now } = options;
   const { stallMs = 60_000, refsMs = 2000, idleMs = 10_000 } = options;
-  const { run, allEnded } = watchRun(options.run);
+  const idle = createIdle({
+    maxCount: maxIdle,
+    idleMs,
+    isFull: () => options.run.running >= options.run.limit,
+  });
+  const { run, allEnded } = watchRun(options.run, idle);
   const setup: GitSetup = { run, path, home: join(folder, 'home') };
   await mkdir(setup.home, { recursive: true });
   const limits = { stallMs, ...(caFile !== undefined && { caFile }) };
   const end = new AbortController();
   const life = end.signal;
-  const idle = createIdle({ maxCount: maxIdle, idleMs });
   const sessions = createSessions(setup, limits, idle, life);
   const refs = createRefs({ setup, sessions, limits, now, maxAgeMs: refsMs });
   const folders = await openFolders<GitCopy>({ folder: join(folder, 'repos'), maxBytes, now });
@@ -70,16 +75,18 @@ export async function createGitRepos(options: GitReposOptions): Promise<GitRepos
     async close() {
       end.abort();
       await allEnded();
-      await folders.close();
+      await Promise.all([folders.close(), options.run.close()]);
     },
   };
 }
 
-/** The same, with a way to wait until nothing that was started through it is left. */
-function watchRun(run: Run): { readonly run: Run; allEnded(): Promise<void> } {
+/** The same, with a way to wait until nothing that was started through it is left. What is idle makes room. */
+function watchRun(run: Run, idle: Idle): { readonly run: Run; allEnded(): Promise<void> } {
   const running = new Set<Promise<void>>();
 
-  function watch<T>(work: Promise<T>): Promise<T> {
+  function watch<T>(start: () => Promise<T>): Promise<T> {
+    if (run.running >= run.limit) idle.closeOldest();
+    const work = start();
     const end = (): void => void running.delete(ended);
     const ended = work.then(end, end);
     running.add(ended);
@@ -88,15 +95,17 @@ function watchRun(run: Run): { readonly run: Run; allEnded(): Promise<void> } {
 
   return {
     run: {
-      async start(command, signal) {
-        const process = await watch(run.start(command, signal));
-        void watch(process.ended);
-        return process;
-      },
-      output: (command, signal, options) => watch(run.output(command, signal, options)),
       get running() {
         return run.running;
       },
+      limit: run.limit,
+      close: run.close,
+      async start(command, signal) {
+        const process = await watch(() => run.start(command, signal));
+        void watch(() => process.ended);
+        return process;
+      },
+      output: (command, signal, options) => watch(() => run.output(command, signal, options)),
     },
     async allEnded() {
       while (running.size > 0) await Promise.all(running);

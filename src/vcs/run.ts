@@ -1,7 +1,7 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { StoaError } from '../errors.ts';
+import { createLauncher, type Launcher } from './launch.ts';
 
 /** A program and what it is told: never through a shell's syntax, and with an environment of its own. */
 export interface Command {
@@ -37,7 +37,7 @@ export interface Output extends Ended {
   readonly stdout: Buffer;
 }
 
-export interface OutputOptions {
+interface OutputOptions {
   readonly input?: Uint8Array;
   /** Milliseconds that it may take; more throws `timeout`. */
   readonly timeoutMs: number;
@@ -56,6 +56,10 @@ export interface Run {
   output(command: Command, signal: AbortSignal, options: OutputOptions): Promise<Output>;
   /** Processes that run now, without those that they started. */
   readonly running: number;
+  /** As many run at once. */
+  readonly limit: number;
+  /** Ends all that runs; the next command is run all the same. */
+  close(): Promise<void>;
 }
 
 export interface RunLimits {
@@ -87,6 +91,7 @@ const programMissing = 127;
 const maxStderr = 16 * 1024;
 
 export function createRun(limits: RunLimits): Run {
+  const launcher = createLauncher();
   const waiting = new Set<() => void>();
   let running = 0;
 
@@ -131,7 +136,7 @@ export function createRun(limits: RunLimits): Run {
     await enter(command.program, signal);
     let process: Process;
     try {
-      process = await launch(command, limits, signal);
+      process = await launch(launcher, command, limits, signal);
     } catch (error) {
       leave();
       throw error;
@@ -168,69 +173,51 @@ export function createRun(limits: RunLimits): Run {
     get running() {
       return running;
     },
+    limit: limits.processes,
+    close: () => launcher.close(),
   };
 }
 
-async function launch(command: Command, limits: RunLimits, signal: AbortSignal): Promise<Process> {
+async function launch(
+  launcher: Launcher,
+  command: Command,
+  limits: RunLimits,
+  signal: AbortSignal,
+): Promise<Process> {
   const { program, args, cwd, env } = command;
   const memory = String(Math.ceil(limits.memoryBytes / 1024));
   const file = String(Math.ceil(limits.fileBytes / 512));
-  // A process group of its own, so that whatever the program starts can be ended with it.
-  const child = spawn('/bin/sh', ['-c', limiter, 'sh', memory, file, program, ...args], {
-    cwd,
-    env,
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  try {
-    await once(child, 'spawn');
-  } catch (error) {
-    throw new StoaError('internal', `${program} could not be started: ${(error as Error).message}`, {
-      cause: error,
+  const limited = ['-c', limiter, 'sh', memory, file, program, ...args];
+  const { stdin, stdout, stderr, exited, kill } = await launcher
+    .launch({ program: '/bin/sh', args: limited, cwd, env })
+    .catch((error: Error) => {
+      throw new StoaError('internal', `${program} could not be started: ${error.message}`, { cause: error });
     });
-  }
-  const group = child.pid!;
   let stopped: StoaError | undefined;
-  let isOver = false;
 
-  function kill(): void {
-    // Its number may be another's by then.
-    if (isOver) return;
-    try {
-      process.kill(-group, 'SIGKILL');
-    } catch {
-      // They are all gone.
-    }
-  }
   function stop(reason: StoaError): void {
-    if (isOver) return;
     stopped ??= reason;
     kill();
     // Else what nobody reads any more would keep it from ending.
-    child.stdout.destroy();
+    stdout.destroy();
   }
   const abort = (): void => stop(canceled(signal));
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
-  child.once('exit', kill);
-  // Who writes sees the end of the process in `ended`, which tells why.
-  child.stdin.on('error', () => undefined);
-  const stderr = collectEnd(child);
-  const ended = (once(child, 'close') as Promise<[number | null]>).then(([code]): Ended => {
-    isOver = true;
+  let complaints = '';
+  stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    complaints = (complaints + chunk).slice(-maxStderr);
+  });
+  const ended = Promise.all([exited, closed(stdout), closed(stderr)]).then(([code]): Ended => {
     signal.removeEventListener('abort', abort);
     if (code === programMissing) stopped ??= missing(program);
-    return { code, stderr: stderr(), ...(stopped !== undefined && { stopped }) };
+    return { code, stderr: complaints, ...(stopped !== undefined && { stopped }) };
   });
-  return { stdin: child.stdin, stdout: child.stdout, ended, stop };
+  return { stdin, stdout, ended, stop };
 }
 
-function collectEnd(child: ChildProcessByStdio<Writable, Readable, Readable>): () => string {
-  let text = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    text = (text + chunk).slice(-maxStderr);
-  });
-  return () => text;
+async function closed(stream: Readable): Promise<void> {
+  if (!stream.closed) await once(stream, 'close');
 }
 
 /** The command as messages name it: no argument beyond the first, which may be anything. */

@@ -32,7 +32,7 @@ export interface GitServerOptions {
 /** `advertisement` is `…/info/refs`; the others are posts, told apart by the command of protocol 2 (`fetch` in protocol 0). */
 export type GitRequestKind = 'advertisement' | 'ls-refs' | 'fetch' | 'other';
 
-export interface GitRequest {
+interface GitRequest {
   readonly kind: GitRequestKind;
   /** The path of the repository below the folder. */
   readonly repo: string;

@@ -230,6 +230,21 @@ describe.skipIf(git === undefined)('local copies', () => {
     expect(await textOf(repo, hash('one'), 'go.mod')).toBe('module example.com/m\n');
   });
 
+  test('are used with as few processes as two', async () => {
+    const { bed, hash, reopen } = await openWithOne({ limits: { processes: 2 } });
+    await bed.repos.create('other', script());
+    const other = bed.git.open(bed.remote('other'));
+    const work = Array.from({ length: 5 }, async () => [
+      Object.keys(await filesOf(reopen(), hash('one'))).length,
+      await textOf(reopen(), hash('two'), 'go.mod'),
+      await reopen().isAncestor('v1.0.0', hash('two'), never),
+      (await other.stat('v1.1.0', never)).tags,
+    ]);
+    expect(new Set((await Promise.all(work)).map((results) => JSON.stringify(results)))).toEqual(
+      new Set([JSON.stringify([2, 'module example.com/m\n', true, ['v1.1.0']])]),
+    );
+  });
+
   test('have few processes, however many are used', async () => {
     const bed = await open();
     const names = Array.from({ length: 12 }, (_, i) => `r${i}`);

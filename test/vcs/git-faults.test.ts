@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Remote } from '../../src/vcs/remote.ts';
-import { failure, never, textOf } from '../conformance/repo-kit.ts';
+import { failure, filesOf, never, textOf } from '../conformance/repo-kit.ts';
 import { git } from '../fakes/git-repos.ts';
 import type { GitFault, GitRequestKind } from '../fakes/git-server.ts';
 import { createRandom, noise } from '../faults/random.ts';
@@ -219,6 +219,69 @@ describe.skipIf(git === undefined)('a remote', () => {
     await asked;
     await failure(repo.refs(never), 'canceled');
   });
+});
+
+describe.skipIf(git === undefined)('a repository with broken objects', () => {
+  async function openBroken() {
+    const { bed } = await open();
+    const scripted = await bed.repos.create('acme/odd', [
+      { commit: 'one', files: { 'go.mod': 'm' }, tags: ['v1.0.0'] },
+    ]);
+    const write = (type: string, content: string | Uint8Array) =>
+      scripted.git(['hash-object', '-t', type, '-w', '--stdin', '--literally'], content);
+    const tag = async (name: string, commit: string) => {
+      await scripted.git(['update-ref', `refs/tags/${name}`, commit]);
+      bed.later();
+    };
+    const [tree, blob] = (await scripted.git(['rev-parse', 'v1.0.0^{tree}', 'v1.0.0:go.mod'])).split('\n');
+    return {
+      repo: bed.git.open(bed.remote('acme/odd')),
+      write,
+      tag,
+      tree,
+      blob: Buffer.from(blob!, 'hex'),
+      scripted,
+    };
+  }
+  const committer = 'committer Gopher <gopher@example.com> 1715000000 +0000';
+
+  test('is told so where a commit cannot be read', async () => {
+    const { repo, write, tag, tree } = await openBroken();
+    const commit = await write('commit', `tree ${tree}\nauthor A <a> 1 +0000\n\nno committer\n`);
+    await tag('v1.1.0', commit);
+    expect(await failure(repo.stat('v1.1.0', never), 'integrity')).toContain(`commit ${commit} is malformed`);
+    expect((await repo.stat('v1.0.0', never)).tags).toEqual(['v1.0.0']);
+  });
+
+  test('with old-fashioned objects is read all the same, as by the go command', async () => {
+    const { repo, write, tag, tree, blob } = await openBroken();
+    const folder = await write('tree', Buffer.concat([Buffer.from('0100664 b.txt\0'), blob]));
+    const root = Buffer.concat([
+      Buffer.from('100664 a.txt\0'),
+      blob,
+      Buffer.from('040000 d\0'),
+      Buffer.from(folder, 'hex'),
+    ]);
+    const commit = await write('commit', `tree ${await write('tree', root)}\n${committer}\n\nold\n`);
+    await tag('v1.1.0', commit);
+    const { hash, time } = await repo.stat('v1.1.0', never);
+    expect(time).toEqual(new Date(1715000000_000));
+    expect(await textOf(repo, hash, 'd/b.txt')).toBe('m');
+    expect(Object.keys(await filesOf(repo, hash))).toEqual(['a.txt', 'd/b.txt']);
+    expect(tree).toHaveLength(40);
+  });
+
+  test.each(['..', '.', '.git', '../evil', '/etc/evil', ''])(
+    'with a file named %j gives none of that name',
+    async (name) => {
+      const { repo, write, tag, blob } = await openBroken();
+      const root = await write('tree', Buffer.concat([Buffer.from(`100644 ${name}\0`), blob]));
+      await tag('v1.1.0', await write('commit', `tree ${root}\n${committer}\n\nhostile\n`));
+      const read = async () => filesOf(repo, (await repo.stat('v1.1.0', never)).hash);
+      await failure(read(), 'integrity');
+      expect(await textOf(repo, (await repo.stat('v1.0.0', never)).hash, 'go.mod')).toBe('m');
+    },
+  );
 });
 
 describe.skipIf(git === undefined)('over TLS', () => {

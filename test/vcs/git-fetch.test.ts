@@ -86,6 +86,13 @@ describe.skipIf(git === undefined)('what is fetched', () => {
     expect(server.take().counts).toEqual({ 'ls-refs': 1 });
   });
 
+  test('for a go.mod comes once, however many ask at once', async () => {
+    const { bed, remote, server } = await open();
+    const asked = Array.from({ length: 100 }, () => readGoMod(bed.git.open(remote), 'v1.2.0'));
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['module example.com/m // 2\n']));
+    expect(server.take().counts).toEqual({ advertisement: 1, 'ls-refs': 1, fetch: 2 });
+  });
+
   test('goes on for the others when one of those who wait leaves, and ends with the last', async () => {
     const { bed, repo, server } = await open();
     const answer = Promise.withResolvers<void>();
@@ -194,6 +201,34 @@ describe.skipIf(git === undefined)('what is fetched', () => {
     const { counts, bytes } = server.take();
     expect(counts).toEqual({ 'ls-refs': 1, fetch: 1 });
     expect(bytes).toBeLessThan(2500);
+  });
+
+  test('for the history leads to a HEAD that is on no branch', async () => {
+    const { bed, server } = await open();
+    const odd = await bed.repos.create('acme/odd', [
+      { commit: 'one', tags: ['v1.0.0'] },
+      { commit: 'two' },
+      { branch: 'main', at: 'one' },
+    ]);
+    await odd.git(['update-ref', '--no-deref', 'HEAD', odd.hash('two')]);
+    const repo = bed.git.open(bed.remote('acme/odd'));
+    expect((await repo.stat('HEAD', never)).hash).toBe(odd.hash('two'));
+    expect(await repo.recentTag(odd.hash('two'), '', () => true, never)).toBe('v1.0.0');
+    expect(await repo.isAncestor('v1.0.0', odd.hash('two'), never)).toBe(true);
+    expect(server.take().counts).toEqual({ advertisement: 1, 'ls-refs': 1, fetch: 2 });
+  });
+
+  test('for the history of very many tags is asked for in one request', async () => {
+    const { bed, server } = await open();
+    const tags = Array.from({ length: 25_000 }, (_, i) => `v1.0.${i}`);
+    const steps = tags.map((tag): Step => ({ commit: tag, tags: [tag] }));
+    const many = await bed.repos.create('acme/many', steps);
+    const repo = bed.git.open(bed.remote('acme/many'));
+    expect((await repo.refs(never)).tags.size).toBe(25_000);
+    expect(await repo.isAncestor('v1.0.0', many.hash('v1.0.24999'), never)).toBe(true);
+    expect(await repo.isAncestor('v1.0.24999', many.hash('v1.0.24998'), never)).toBe(false);
+    // Before a large request the connection is tried with an empty one.
+    expect(server.take().counts.fetch).toBeLessThanOrEqual(2);
   });
 
   test('never are refs beside branches and tags', async () => {

@@ -1,0 +1,193 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { SpawnMessage, StartMessage } from './spawn-worker.ts';
+
+/** A program that was started. */
+export interface Launched {
+  readonly stdin: Socket;
+  readonly stdout: Socket;
+  readonly stderr: Socket;
+  /** Its exit status, null after a signal; never rejected. */
+  readonly exited: Promise<number | null>;
+  /** Ends it and all that it started. */
+  kill(): void;
+}
+
+/**
+ * Starts programs by way of a small process of its own. To start one, a process is copied first, its page tables at
+ * least: of a server that holds much in memory that takes many milliseconds, in which it answers nobody. The programs are
+ * connected with this process directly; what they started ends with them, and all end when this process does.
+ */
+export interface Launcher {
+  /** Throws where the program cannot be started. */
+  launch(what: Omit<StartMessage, 'id' | 'socket'>): Promise<Launched>;
+  /** Ends the process that starts others, and all of these. The next `launch` starts another. */
+  close(): Promise<void>;
+}
+
+/** A program between being ordered and being connected. */
+interface Ordered {
+  /** Standard input, output and error, as far as they are connected. */
+  readonly streams: Socket[];
+  readonly started: PromiseWithResolvers<number>;
+  readonly connected: PromiseWithResolvers<void>;
+  readonly exited: PromiseWithResolvers<number | null>;
+}
+
+interface Spawner {
+  readonly child: ChildProcess;
+  /** Where its socket is. */
+  readonly folder: string;
+  readonly orders: Map<number, Ordered>;
+}
+
+export function createLauncher(): Launcher {
+  let spawner: Promise<Spawner> | undefined;
+  let count = 0;
+
+  function ready(): Promise<Spawner> {
+    if (spawner !== undefined) return spawner;
+    const starting = start();
+    spawner = starting;
+    const forget = (): void => {
+      if (spawner === starting) spawner = undefined;
+    };
+    starting.then(({ child }) => once(child, 'exit')).then(forget, forget);
+    return starting;
+  }
+
+  return {
+    async launch(what) {
+      const { child, orders, folder } = await ready();
+      const id = ++count;
+      const order: Ordered = {
+        streams: [],
+        started: Promise.withResolvers(),
+        connected: Promise.withResolvers(),
+        exited: Promise.withResolvers(),
+      };
+      orders.set(id, order);
+      child.channel?.ref();
+      // Not through its arguments: what it is told may be secret.
+      child.send({ ...what, id, socket: join(folder, socketName) } satisfies StartMessage);
+      const [group] = await Promise.all([order.started.promise, order.connected.promise]);
+      let isOver = false;
+      const exited = order.exited.promise.finally(() => {
+        isOver = true;
+      });
+      // Else nobody would notice that the program has closed it.
+      order.streams[0]!.resume();
+      const [stdin, stdout, stderr] = order.streams as [Socket, Socket, Socket];
+      return {
+        stdin,
+        stdout,
+        stderr,
+        exited,
+        kill() {
+          // Its number may be another's by then.
+          if (!isOver) killGroup(group);
+        },
+      };
+    },
+    async close() {
+      const closing = await spawner?.catch(() => undefined);
+      spawner = undefined;
+      if (closing === undefined) return;
+      const ended = once(closing.child, 'exit');
+      closing.child.disconnect();
+      await ended;
+    },
+  };
+}
+
+const socketName = 'streams';
+const program = fileURLToPath(new URL(`./spawn-worker${extname(import.meta.url)}`, import.meta.url));
+
+async function start(): Promise<Spawner> {
+  const folder = await mkdtemp(join(tmpdir(), 'stoa-run-'));
+  const orders = new Map<number, Ordered>();
+  const server = createServer((stream) => connectStream(stream, orders));
+  server.listen(join(folder, socketName));
+  await once(server, 'listening');
+  // It waits for no signal of a terminal's, and is told by the end of its channel that this process has ended.
+  const child = spawn(process.execPath, [program], {
+    env: {},
+    detached: true,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  child.on('message', (message: SpawnMessage) => {
+    heed(message, orders);
+    if (orders.size === 0) child.channel?.unref();
+  });
+  child.once('exit', () => {
+    server.close();
+    rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    for (const [id, order] of orders) lose(id, order, orders);
+  });
+  server.unref();
+  child.unref();
+  child.channel?.unref();
+  await once(child, 'spawn');
+  return { child, folder, orders };
+}
+
+/** Hands a stream to the program that says, in its first line, that it is one of its own. */
+function connectStream(stream: Socket, orders: ReadonlyMap<number, Ordered>): void {
+  // Whoever uses a stream learns of its end, and why a program ended, from the program's end.
+  stream.on('error', () => undefined);
+  let line = '';
+  const read = (): void => {
+    for (let byte: Buffer | null = stream.read(1); byte !== null; byte = stream.read(1)) {
+      if (byte[0] !== 0x0a) {
+        line += byte.toString('latin1');
+        continue;
+      }
+      stream.off('readable', read);
+      const [id, place] = line.split(' ').map(Number) as [number, number];
+      const order = orders.get(id);
+      if (order === undefined) stream.destroy();
+      else order.streams[place] = stream;
+      if (order?.streams.filter(Boolean).length === 3) order.connected.resolve();
+      return;
+    }
+  };
+  stream.on('readable', read);
+}
+
+function heed(message: SpawnMessage, orders: Map<number, Ordered>): void {
+  const order = orders.get(message.id);
+  if (order === undefined) return;
+  if ('group' in message) {
+    order.started.resolve(message.group);
+    return;
+  }
+  orders.delete(message.id);
+  if ('code' in message) order.exited.resolve(message.code);
+  else fail(order, message.failed);
+}
+
+/** The process that started it is gone; so is what it ran, unless it was killed. */
+function lose(id: number, order: Ordered, orders: Map<number, Ordered>): void {
+  orders.delete(id);
+  order.started.promise.then(killGroup, () => undefined);
+  fail(order, 'the process that starts programs has ended');
+}
+
+function fail(order: Ordered, why: string): void {
+  order.started.reject(new Error(why));
+  order.exited.resolve(null);
+  for (const stream of order.streams) stream?.destroy();
+}
+
+function killGroup(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // They are all gone.
+  }
+}
