@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { SpawnMessage, StartMessage } from './spawn-worker.ts';
 
 /** A program that was started. */
-export interface Launched {
+interface Launched {
   readonly stdin: Socket;
   readonly stdout: Socket;
   readonly stderr: Socket;
@@ -99,6 +99,8 @@ export function createLauncher(): Launcher {
       spawner = undefined;
       if (closing === undefined) return;
       const ended = once(closing.child, 'exit');
+      // Nothing else may be left that this process waits for.
+      closing.child.ref();
       closing.child.disconnect();
       await ended;
     },

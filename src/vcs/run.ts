@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { StoaError } from '../errors.ts';
 import { createLauncher, type Launcher } from './launch.ts';
@@ -216,8 +215,12 @@ async function launch(
   return { stdin, stdout, ended, stop };
 }
 
-async function closed(stream: Readable): Promise<void> {
-  if (!stream.closed) await once(stream, 'close');
+/** Its end, whatever it was that ended it. */
+function closed(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.closed) resolve();
+    else stream.once('close', resolve);
+  });
 }
 
 /** The command as messages name it: no argument beyond the first, which may be anything. */
