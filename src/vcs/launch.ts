@@ -72,17 +72,30 @@ export function createLauncher(): Launcher {
         exited: Promise.withResolvers(),
       };
       orders.set(id, order);
+      // While something is awaited, this process does not end.
       child.channel?.ref();
+      const forget = (): void => {
+        orders.delete(id);
+        if (orders.size === 0) child.channel?.unref();
+      };
       // Not through its arguments: what it is told may be secret.
       child.send({ ...what, id, socket: join(folder, socketName) } satisfies StartMessage);
-      const [group] = await Promise.all([order.started.promise, order.connected.promise]);
+      let group: number;
+      try {
+        // It may have exited before its streams are connected.
+        [group] = await Promise.all([order.started.promise, order.connected.promise]);
+      } catch (error) {
+        forget();
+        throw error;
+      }
       let isOver = false;
       const exited = order.exited.promise.finally(() => {
         isOver = true;
+        forget();
       });
-      // Else nobody would notice that the program has closed it.
-      order.streams[0]!.resume();
       const [stdin, stdout, stderr] = order.streams as [Socket, Socket, Socket];
+      // Else nobody would notice that the program has closed it.
+      stdin.resume();
       return {
         stdin,
         stdout,
@@ -123,13 +136,13 @@ async function start(): Promise<Spawner> {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   child.on('message', (message: SpawnMessage) => {
-    heed(message, orders);
-    if (orders.size === 0) child.channel?.unref();
+    const order = orders.get(message.id);
+    if (order !== undefined) heed(message, order);
   });
   child.once('exit', () => {
     server.close();
     rm(folder, { recursive: true, force: true }).catch(() => undefined);
-    for (const [id, order] of orders) lose(id, order, orders);
+    for (const order of orders.values()) lose(order);
   });
   server.unref();
   child.unref();
@@ -161,27 +174,21 @@ function connectStream(stream: Socket, orders: ReadonlyMap<number, Ordered>): vo
   stream.on('readable', read);
 }
 
-function heed(message: SpawnMessage, orders: Map<number, Ordered>): void {
-  const order = orders.get(message.id);
-  if (order === undefined) return;
-  if ('group' in message) {
-    order.started.resolve(message.group);
-    return;
-  }
-  orders.delete(message.id);
-  if ('code' in message) order.exited.resolve(message.code);
+function heed(message: SpawnMessage, order: Ordered): void {
+  if ('group' in message) order.started.resolve(message.group);
+  else if ('code' in message) order.exited.resolve(message.code);
   else fail(order, message.failed);
 }
 
 /** The process that started it is gone; so is what it ran, unless it was killed. */
-function lose(id: number, order: Ordered, orders: Map<number, Ordered>): void {
-  orders.delete(id);
+function lose(order: Ordered): void {
   order.started.promise.then(killGroup, () => undefined);
   fail(order, 'the process that starts programs has ended');
 }
 
 function fail(order: Ordered, why: string): void {
   order.started.reject(new Error(why));
+  order.connected.reject(new Error(why));
   order.exited.resolve(null);
   for (const stream of order.streams) stream?.destroy();
 }
