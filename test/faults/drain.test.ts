@@ -121,6 +121,8 @@ async function start(env: Readonly<Record<string, string>>) {
       STOA_PORT: '0',
       STOA_DATA: join(folder, 'data'),
       STOA_UPSTREAM: upstream.url,
+      // The zip here counts as a large one, which is shown while it comes.
+      STOA_CACHE_MEMORY_FILE: '64KiB',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
