@@ -43,8 +43,8 @@ export function projectGoMod(): string {
 }
 
 /** The path of a file below the base of a proxy. */
-export function filePath(module: string, file: 'list' | 'info' | 'mod' | 'zip'): string {
-  return `/${module}/@v/${file === 'list' ? 'list' : `${version}.${file}`}`;
+export function filePath(module: string, file: 'list' | 'info' | 'mod' | 'zip', at = version): string {
+  return `/${module}/@v/${file === 'list' ? 'list' : `${at}.${file}`}`;
 }
 
 export interface BenchData {
@@ -120,20 +120,10 @@ interface Blobs {
   fitting(left: number, number: number, dense: boolean): FileBlob;
 }
 
-/** Blobs of text that deflates to a third, as sources do, and of noise, of which the largest zips mostly consist. */
+/** Blobs of text and of noise, of which the largest zips mostly consist. */
 function createBlobs(): Blobs {
   const random = createRandom(7);
-  const words = Array.from({ length: 2000 }, () =>
-    Array.from({ length: 2 + Math.floor(random() * 9) }, () => letters[Math.floor(random() * 26)]).join(''),
-  );
-  const text = (length: number) => {
-    let made = '';
-    while (made.length < length) {
-      made += words[Math.floor(random() ** 3 * words.length)];
-      made += random() < 0.12 ? '\n\t' : ' ';
-    }
-    return Buffer.from(made.slice(0, length));
-  };
+  const text = createTexts(random);
   const several = (count: number, make: () => FileBlob) => Array.from({ length: count }, make);
   const [large, middle, small] = [
     several(24, () => deflated(text(256 * 1024))),
@@ -151,6 +141,21 @@ function createBlobs(): Blobs {
       const choice = left > 90_000 ? large : left > 12_000 ? middle : small;
       return choice[number % choice.length]!;
     },
+  };
+}
+
+/** Makes texts of so many bytes that deflate to a third, as sources do. */
+export function createTexts(random: () => number): (length: number) => Buffer {
+  const words = Array.from({ length: 2000 }, () =>
+    Array.from({ length: 2 + Math.floor(random() * 9) }, () => letters[Math.floor(random() * 26)]).join(''),
+  );
+  return (length) => {
+    let made = '';
+    while (made.length < length) {
+      made += words[Math.floor(random() ** 3 * words.length)];
+      made += random() < 0.12 ? '\n\t' : ' ';
+    }
+    return Buffer.from(made.slice(0, length));
   };
 }
 
@@ -198,7 +203,7 @@ function zipParts(
 }
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function createRandom(seed: number): () => number {
+export function createRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

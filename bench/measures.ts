@@ -75,6 +75,19 @@ export const measures: readonly Measure[] = [
   absolute('storm-disk', 'p99', 'p99 in ms of hits from disk while cold zips arrive', 10),
   absolute('big', 'rss', 'RSS in MB while 100 zips of 200 MB pass', 300),
   absolute('big', 'failed', 'failed downloads', 0),
+  above('direct-mod-first', 'the network’s round trips', ['stoa', 'network'], 500),
+  absolute('direct-mod-first', 'received', 'MB from the repository for a go.mod', 1),
+  above('direct-mod-second', 'the network’s round trips', ['stoa', 'network'], 150),
+  ...['athens', 'goproxy'].map((peer) => speed('direct-mod-second', peer, 15)),
+  above('direct-list', 'git ls-remote', ['line', 'total'], 15),
+  absolute('direct-list', 'lsRemotes', 'ls-remotes', 1),
+  absolute('direct-list', 'objects', 'requests for objects', 0),
+  absolute('direct-probe', 'lsRemotes', 'ls-remotes for four paths below one root', 1),
+  absolute('direct-probe', 'objects', 'requests for objects for them', 1),
+  absolute('direct-probe', 'received', 'MB from the repository for them', 1),
+  speed('direct-zip', 'line', 1),
+  speed('direct-tree', 'line', 1),
+  absolute('direct-tree', 'growth', 'MB that RSS grows by', 100),
   {
     row: 'go',
     text: 'the fastest peer’s warm go mod download ÷ ours',
@@ -117,6 +130,36 @@ function ratio(row: string, name: string, other: string, bound: number): Measure
 
 function absolute(row: string, name: string, text: string, bound: number): Measure {
   return { row, text, bound, at: 'most', value: (figures) => figures.get(row, 'stoa', name) };
+}
+
+/** How much longer an answer takes than another figure of its row. */
+function above(
+  row: string,
+  text: string,
+  [server, name]: readonly [server: string, name: string],
+  bound: number,
+): Measure {
+  return {
+    row,
+    text: `ms above ${text}`,
+    bound,
+    at: 'most',
+    value: (figures) =>
+      combine(
+        [figures.get(row, 'stoa', 'total'), figures.get(row, server, name)],
+        ([total, other]) => total - other,
+      ),
+  };
+}
+
+function speed(row: string, other: string, bound: number): Measure {
+  return {
+    row,
+    text: `${other === 'line' ? 'go mod download' : other}’s time ÷ ours`,
+    bound,
+    at: 'least',
+    value: (figures) => quotient(figures.get(row, other, 'total'), figures.get(row, 'stoa', 'total')),
+  };
 }
 
 function laterFirstByte(row: string): Measure {

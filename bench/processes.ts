@@ -1,8 +1,9 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The children of a run. Each leads a process group of its own, so that it is stopped together with what it started. */
@@ -32,6 +33,8 @@ interface StartOptions {
 interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** What it reads; nothing where it is absent. */
+  readonly input?: AsyncIterable<Uint8Array>;
   /** Hands out the child, for a caller that wants to end it early. */
   readonly started?: (child: ChildProcess) => void;
 }
@@ -54,10 +57,17 @@ export function createProcesses(): Processes {
         closeSync(output);
       }
     },
-    async run(command, args, { env, cwd, started } = {}) {
+    async run(command, args, { env, cwd, input, started } = {}) {
       const child = track(
-        spawn(command, args, { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] }),
+        spawn(command, args, {
+          env,
+          cwd,
+          detached: true,
+          stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+        }),
       );
+      // A program that ends before it has read everything says itself why.
+      if (input !== undefined && child.stdin !== null) pipeline(input, child.stdin).catch(() => {});
       started?.(child);
       let [output, errors] = ['', ''];
       child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -134,13 +144,45 @@ export function cpuMicros(pid: number): number {
 
 /** The memory in bytes that a process and its descendants hold now. */
 export function residentBytes(pid: number): number {
-  return processTree(pid).reduce((sum, each) => {
-    const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readProc(each, 'status'))?.[1];
-    return sum + Number(kilobytes ?? 0) * 1024;
-  }, 0);
+  return processTree(pid).reduce((sum, each) => sum + statusBytes(each, 'VmRSS'), 0);
 }
 
-function processTree(pid: number): number[] {
+/**
+ * Watches the memory of a process; `stop` gives the most bytes it held meanwhile, together with what its descendants had for
+ * themselves: not the files that they only look at, and not what a fork still shares with its parent.
+ */
+export function watchResident(pid: number): { stop(): Promise<number> } {
+  const end = new AbortController();
+  async function watch(): Promise<number> {
+    let peak = 0;
+    while (!end.signal.aborted) {
+      peak = Math.max(peak, ownBytes(pid));
+      await sleep(50);
+    }
+    return peak;
+  }
+  const watching = watch();
+  return {
+    stop() {
+      end.abort();
+      return watching;
+    },
+  };
+}
+
+function ownBytes(pid: number): number {
+  const program = programOf(pid);
+  const [self, ...others] = processTree(pid);
+  const started = others.filter((other) => programOf(other) !== program);
+  return statusBytes(self, 'VmRSS') + started.reduce((sum, each) => sum + statusBytes(each, 'RssAnon'), 0);
+}
+
+function statusBytes(pid: number, field: 'VmRSS' | 'RssAnon'): number {
+  const kilobytes = new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readProc(pid, 'status'))?.[1];
+  return Number(kilobytes ?? 0) * 1024;
+}
+
+function processTree(pid: number): [number, ...number[]] {
   const children = threads(pid).flatMap((thread) => readProc(pid, `task/${thread}/children`).split(' '));
   return [pid, ...children.filter(Boolean).map(Number).flatMap(processTree)];
 }
@@ -150,6 +192,15 @@ function threads(pid: number): string[] {
     return readdirSync(`/proc/${pid}/task`);
   } catch {
     return [];
+  }
+}
+
+/** What it runs; undefined when it has ended meanwhile. */
+function programOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
   }
 }
 

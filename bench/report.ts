@@ -44,6 +44,9 @@ without any server between.
 - crowd: 100 clients at once, one cold zip.
 - hang, storm: hits while 32 lists hang for 3 s upstream; while 16 cold zips of 36 MB arrive.
 - big: 100 clients, each with a zip of 200 MB of its own.
+- direct: modules read from their repositories, over smart HTTP with 30 ms a request: the first \`.mod\` of an unknown repository of
+  64 MB, a second version's, an unchanged list, four paths below an unknown root, a zip of 17 MB; tree: a zip of 100 MB of files
+  from the disk. \`line\` is \`git ls-remote\` for the list and \`go mod download\` for the zips.
 - go: \`go mod download\` of a project into an empty module cache.
 - start: from the start of a server with data to its first answers.
 

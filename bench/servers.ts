@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { goDirectEnv, type Mirror, mirrorSetting } from './mirror.ts';
 import { freePort, type Processes } from './processes.ts';
 
 /** A server that is measured, running. */
@@ -54,6 +55,35 @@ export function findServers(peers: ReadonlyMap<string, string>): {
     else kinds.push(peer(program));
   }
   return { kinds, absent };
+}
+
+/** The same server, but it reads repositories itself, from these mirrors, and asks again for whatever may have changed. */
+export function directKind(kind: ServerKind, mirrors: readonly Mirror[]): ServerKind {
+  return {
+    ...kind,
+    command(place) {
+      const { env, ...command } = kind.command({ ...place, source: 'direct' });
+      return { ...command, env: { ...env, ...directEnv(kind.name, place.folder, mirrors) } };
+    },
+  };
+}
+
+function directEnv(
+  name: ServerName,
+  folder: string,
+  mirrors: readonly Mirror[],
+): Readonly<Record<string, string>> {
+  if (name === 'stoa')
+    return {
+      STOA_VCS_REWRITE: mirrorSetting(mirrors),
+      STOA_FRESH_ANSWER: '0',
+      STOA_FRESH_ABSENCE: '0',
+      STOA_FRESH_REVALIDATE: '0',
+    };
+  const env = goDirectEnv(folder, mirrors);
+  if (name !== 'athens') return env;
+  const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
+  return { ATHENS_GO_BINARY_ENV_VARS: variables.join(';') };
 }
 
 /** Starts a server in a folder and waits until it answers. */

@@ -3,6 +3,7 @@ import { besideRows, runBeside } from './beside.ts';
 import { runBig } from './big.ts';
 import { coldZipRows, runColdMod, runColdZips } from './cold.ts';
 import { crowdRows, runCrowds } from './crowd.ts';
+import { directRows, runDirect } from './direct.ts';
 import { runGo } from './go.ts';
 import { hotRowNames, runHot } from './hot.ts';
 import { runStart } from './start.ts';
@@ -21,6 +22,7 @@ export const scenarios: readonly Scenario[] = [
   { rows: crowdRows, run: runCrowds },
   { rows: besideRows, run: runBeside },
   { rows: ['big'], run: runBig },
+  { rows: directRows, run: runDirect },
   { rows: ['go'], run: runGo },
   { rows: ['start'], run: runStart },
 ];

@@ -1,8 +1,7 @@
 import { statfsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bench, withServers } from '../bench.ts';
 import { filePath, sizedModule, zipSizes } from '../data.ts';
-import { residentBytes } from '../processes.ts';
+import { watchResident } from '../processes.ts';
 
 /** A hundred clients, each with a zip of 200 MB of its own, through Stoa alone: how much memory that takes. */
 export async function runBig(bench: Bench): Promise<void> {
@@ -20,23 +19,13 @@ export async function runBig(bench: Bench): Promise<void> {
     async ([server]) => {
       if (server === undefined) return;
       bench.say(`big: stoa, ${count} zips of 200 MB`);
-      let done = false;
-      let peak = 0;
-      const watch = async () => {
-        while (!done) {
-          peak = Math.max(peak, residentBytes(server.pid));
-          await sleep(50);
-        }
-      };
-      const watching = watch();
+      const memory = watchResident(server.pid);
       const urls = Array.from(
         { length: count },
         (_, id) => server.url + filePath(sizedModule('200mb', `big-${id}`), 'zip'),
       );
       const results = await bench.get(urls, { atOnce: true });
-      done = true;
-      await watching;
-      bench.figures.set('big', 'stoa', 'rss', peak / 1e6);
+      bench.figures.set('big', 'stoa', 'rss', (await memory.stop()) / 1e6);
       bench.figures.set('big', 'stoa', 'slowest', Math.max(...results.map(({ total }) => total)));
       const failed = results.filter(({ status, failure }) => status !== 200 || failure !== undefined);
       bench.figures.set('big', 'stoa', 'failed', failed.length);

@@ -36,6 +36,19 @@ describe('the measures of the benchmark', () => {
     expect(judge(figures).find(({ row }) => row === 'go')).toMatchObject({ value: 0.5, met: false });
   });
 
+  test('take from an answer what the requests for it were under way', () => {
+    const figures = createFigures();
+    figures.set('direct-mod-second', 'stoa', 'total', 190);
+    figures.set('direct-mod-second', 'stoa', 'network', 90);
+    figures.set('direct-mod-second', 'athens', 'total', 1900);
+    const verdicts = judge(figures).filter(({ row }) => row === 'direct-mod-second');
+    expect(verdicts.map(({ value, met }) => [value, met])).toEqual([
+      [100, true],
+      [10, false],
+      [undefined, undefined],
+    ]);
+  });
+
   test('stand in a table with what ours is of theirs', () => {
     const figures = createFigures();
     figures.set('hot-info', 'stoa', 'perSecond', 60_000);
