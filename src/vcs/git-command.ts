@@ -53,8 +53,12 @@ export function gitCommand(
   };
 }
 
-/** Of every command. Nothing runs beside it or outlives it, and packs are mapped in parts that the memory limit bears. */
+/**
+ * Of every command. Nothing runs beside it or outlives it, and packs are mapped in parts that the memory limit bears. No
+ * write waits for the disk: what a loss of power breaks is seen to be broken when it is read, and fetched anew.
+ */
 const always: GitConfig = [
+  ['core.fsync', 'none'],
   ['core.hooksPath', '/dev/null'],
   ['core.packedGitWindowSize', '32m'],
   ['core.packedGitLimit', '512m'],

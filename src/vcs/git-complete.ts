@@ -11,19 +11,23 @@ const chunkLength = 512;
 /** With more missing than this, and than are here, a folder is fetched anew as a whole. */
 const maxMissing = 500;
 
-/**
- * Fetches what is missing for an archive of the folder at `path` below a commit's root folder: the content of its files,
- * and the attributes that the folders above it give them.
- */
+/** A folder of a commit. */
+export interface Place {
+  /** The commit's root folder, and the path from there. */
+  readonly root: string;
+  readonly path: string;
+  /** The folder itself. */
+  readonly tree: string;
+}
+
+/** Fetches what is missing for an archive of a folder: its files, and the attributes that the folders above give them. */
 export async function completeFolder(
   setup: GitSetup,
   copy: GitCopy,
   remote: Remote,
-  root: string,
-  path: string,
+  { root, path, tree }: Place,
   signal: AbortSignal,
 ): Promise<void> {
-  const tree = (await findPath(copy, remote, root, path, signal))!.hash;
   const attributes = await attributesAbove(copy, remote, root, path, signal);
   const files = await listTree(setup, copy.folder, tree, signal);
   const contents = files.filter(({ kind }) => kind !== 'submodule').map(({ hash }) => hash);

@@ -1,6 +1,6 @@
 import type { GitSetup } from './git-command.ts';
 import type { GitCopy } from './git-copy.ts';
-import { brokenObjects, DamageError, localFailure } from './git-failure.ts';
+import { about, brokenObjects, DamageError, localFailure } from './git-failure.ts';
 import type { GitFolders, Lease, OpenCopy } from './git-folders.ts';
 import type { Idle } from './git-idle.ts';
 import { createObjects } from './git-objects.ts';
@@ -64,7 +64,7 @@ export function createCopies({ refs, folders, idle, life, ...parts }: GitCopiesP
             broken++;
             if (broken > 1) throw brokenObjects(remote, error);
           } else {
-            throw localFailure(error);
+            throw about(remote, localFailure(error));
           }
         } finally {
           release();

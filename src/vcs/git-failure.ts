@@ -1,5 +1,5 @@
 import type { ErrorKind } from '../errors.ts';
-import { StoaError } from '../errors.ts';
+import { isStoaError, StoaError } from '../errors.ts';
 import type { Remote } from './remote.ts';
 import type { Ended } from './run.ts';
 
@@ -26,6 +26,26 @@ export function remoteFailure(remote: Remote, ended: Ended): StoaError {
   return saidFailure(remote, ended.stderr);
 }
 
+/** The same, of a text that says what went wrong. */
+export function saidFailure(remote: Remote, said: string): StoaError {
+  const needsLogin = remote.credential === undefined && remote.ssh === undefined;
+  for (const [pattern, kind, text] of meanings) {
+    const match = pattern.exec(said);
+    if (match === null) continue;
+    if (kind === 'login') {
+      return needsLogin
+        ? named(
+            remote,
+            'notFound',
+            'there is none, or only for who logs in, and no credential here serves it',
+          )
+        : named(remote, 'upstream', text);
+    }
+    return named(remote, kind, text.replace('$1', match[1] ?? ''));
+  }
+  return named(remote, 'upstream', lastLine(remote, said) ?? 'the connection ended without an answer');
+}
+
 /**
  * What it means that a command of the local copy, which was given what a remote sent, ended early: nothing that it says is
  * about the remote's repository being there.
@@ -48,24 +68,10 @@ export function localFailure(error: unknown): unknown {
   return new StoaError('storage', `the local copies of repositories: ${error.message}`, { cause: error });
 }
 
-/** The same, of a text that says what went wrong. */
-export function saidFailure(remote: Remote, said: string): StoaError {
-  const needsLogin = remote.credential === undefined && remote.ssh === undefined;
-  for (const [pattern, kind, text] of meanings) {
-    const match = pattern.exec(said);
-    if (match === null) continue;
-    if (kind === 'login') {
-      return needsLogin
-        ? named(
-            remote,
-            'notFound',
-            'there is none, or only for who logs in, and no credential here serves it',
-          )
-        : named(remote, 'upstream', text);
-    }
-    return named(remote, kind, text.replace('$1', match[1] ?? ''));
-  }
-  return named(remote, 'upstream', lastLine(remote, said) ?? 'the connection ended without an answer');
+/** The error, with the remote named in its message, unless that is so or nobody reads it. */
+export function about(remote: Remote, error: unknown): unknown {
+  if (!isStoaError(error) || error.kind === 'canceled' || error.message.startsWith(remote.url)) return error;
+  return named(remote, error.kind, error.message, error);
 }
 
 /** An error about a remote; in its message the public URL stands for the one that is asked. */

@@ -44,6 +44,8 @@ interface Reader {
   isOver: boolean;
 }
 
+const maxTries = 5;
+
 /** `life` ends the process. */
 export function createObjects(setup: GitSetup, folder: string, idle: Idle, life: AbortSignal): GitObjects {
   let opening: Promise<Reader> | undefined;
@@ -78,9 +80,14 @@ export function createObjects(setup: GitSetup, folder: string, idle: Idle, life:
     name: string,
     signal: AbortSignal,
   ): Promise<Answer | undefined> {
-    const { process, questions, isOver } = await open();
-    if (isOver) throw new DamageError('git cat-file ended at once');
+    let current = await open();
+    // It may have had to make room just now, but hardly ever again and again.
+    for (let tries = 1; current.isOver; tries++) {
+      if (tries === maxTries) throw new DamageError('git cat-file ends at once');
+      current = await open();
+    }
     idle.take(self);
+    const { process, questions } = current;
     const answer = Promise.withResolvers<Answer | undefined>();
     questions.push({ wantsContent: command === 'contents', answer });
     process.stdin.write(`${command} ${name}\n`);

@@ -46,7 +46,6 @@ export async function listRemote(
  */
 export function createPlainCopy({ folder, objects, setup, limits, grew }: PlainParts): GitCopy {
   const turns = createTurns();
-  let size = 0;
   /** What the local branches and tags were last made equal to. */
   let mirrored: RemoteRefs | undefined;
   let isClosed = false;
@@ -61,6 +60,7 @@ export function createPlainCopy({ folder, objects, setup, limits, grew }: PlainP
       '--no-recurse-submodules',
     ];
     const command = gitCommand(setup, [...quiet, ...args], { folder, ...fetchOptions(remote, limits) });
+    const before = await measureFolder(folder).catch(() => 0);
     try {
       const output = await setup.run.output(command, signal, { timeoutMs: fetchMs, maxBytes: 1024 * 1024 });
       if (output.code === 0) return;
@@ -71,9 +71,7 @@ export function createPlainCopy({ folder, objects, setup, limits, grew }: PlainP
       // Once it is closed another copy may be in its place.
       if (!isClosed) {
         await sweepFolder(folder);
-        const now = await measureFolder(folder).catch(() => size);
-        grew(now - size);
-        size = now;
+        grew((await measureFolder(folder).catch(() => before)) - before);
       }
     }
   }

@@ -1,6 +1,7 @@
 import { StoaError } from '../errors.ts';
 import type { GitSetup } from './git-command.ts';
 import type { RemoteRefs } from './git-copy.ts';
+import { about } from './git-failure.ts';
 import { listRemote } from './git-plain.ts';
 import { OldProtocolError } from './git-session.ts';
 import type { GitSessions } from './git-sessions.ts';
@@ -43,7 +44,7 @@ export function createRefs({ setup, sessions, limits, now, maxAgeMs }: GitRefsPa
       const lines = await sessions.useFresh(remote, signal, (session) => session.refs(signal));
       return new Map(lines.map(({ name, hash, peeled }) => [name, peeled ?? hash]));
     } catch (error) {
-      if (!(error instanceof OldProtocolError)) throw error;
+      if (!(error instanceof OldProtocolError)) throw about(remote, error);
       setOld(remote);
       return listRemote(setup, remote, limits, signal);
     }

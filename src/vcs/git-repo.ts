@@ -13,7 +13,7 @@ import { brokenObjects, DamageError, named } from './git-failure.ts';
 import { createHistory } from './git-history.ts';
 import { isHash, isHashPrefix } from './git-names.ts';
 import type { GitRefs } from './git-refs.ts';
-import type { Commit } from './git-tree.ts';
+import type { Commit, TreeEntry } from './git-tree.ts';
 import type { Remote } from './remote.ts';
 import type { Refs, Repo, RepoFile, Revision } from './repo.ts';
 
@@ -31,7 +31,7 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
   const unknown = (rev: string): StoaError => named(remote, 'notFound', `unknown revision ${shown(rev)}`);
 
   /** Does the work on the local copy in which this commit belongs. */
-  function withCopy<T>(commit: string, work: (copy: GitCopy) => Promise<T>): Promise<T> {
+  async function withCopy<T>(commit: string, work: (copy: GitCopy) => Promise<T>): Promise<T> {
     if (!isHash(commit)) throw unknown(commit);
     return copies.use(remote, commit.length, work);
   }
@@ -123,6 +123,17 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
     return withCopy(commit, async (copy) => (await readCommit(copy, remote, commit, signal)) !== undefined);
   }
 
+  /** What a path of a commit leads to, and the commit's root folder. */
+  async function find(
+    copy: GitCopy,
+    commit: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly root: string; readonly entry: TreeEntry | undefined }> {
+    const { tree } = await fetchCommit(copy, commit, signal);
+    return { root: tree, entry: await findPath(copy, remote, tree, path, signal) };
+  }
+
   function readFile(
     commit: string,
     file: string,
@@ -130,8 +141,7 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     return withCopy(commit, async (copy) => {
-      const { tree } = await fetchCommit(copy, commit, signal);
-      const entry = await findPath(copy, remote, tree, file, signal);
+      const { entry } = await find(copy, commit, file, signal);
       if (entry?.kind !== 'file' && entry?.kind !== 'link') return undefined;
       // A copy, since the bytes are a part of what the process wrote.
       return Uint8Array.from(await readObject(copy, remote, entry.hash, maxBytes, signal));
@@ -140,8 +150,7 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
 
   function files(commit: string, folder: string, signal: AbortSignal): Promise<RepoFile[]> {
     return withCopy(commit, async (copy) => {
-      const { tree } = await fetchCommit(copy, commit, signal);
-      const entry = await findPath(copy, remote, tree, folder, signal);
+      const { entry } = await find(copy, commit, folder, signal);
       if (entry?.kind !== 'folder') return [];
       const prefix = folder === '' ? '' : `${folder}/`;
       const listed = await listTree(setup, copy.folder, entry.hash, signal);
@@ -154,22 +163,23 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
 
   function archive(commit: string, folder: string, signal: AbortSignal): Promise<Readable> {
     return withCopy(commit, async (copy) => {
-      const { tree } = await fetchCommit(copy, commit, signal);
-      const entry = await findPath(copy, remote, tree, folder, signal);
+      const { root, entry } = await find(copy, commit, folder, signal);
       if (entry?.kind !== 'folder')
         throw named(remote, 'notFound', `commit ${commit} has no folder ${quote(folder)}`);
-      await completeFolder(setup, copy, remote, tree, folder, signal);
-      const { discard, release } = await copies.lease(remote, commit.length);
+      await completeFolder(setup, copy, remote, { root, path: folder, tree: entry.hash }, signal);
+      // In use until the archive is read, which is after this.
+      const held = await copies.lease(remote, commit.length);
       try {
+        if (held.copy !== copy) throw new DamageError('the copy was taken away');
         const failed = (error: DamageError): StoaError => {
           // Nobody gets this copy again.
-          discard().catch(() => undefined);
+          held.discard().catch(() => undefined);
           return brokenObjects(remote, error);
         };
         const stream = await openArchive(setup, copy.folder, commit, folder, signal, failed);
-        return stream.once('close', release);
+        return stream.once('close', held.release);
       } catch (error) {
-        release();
+        held.release();
         throw error;
       }
     });
@@ -222,11 +232,11 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
   return {
     vcs: 'git',
     url: remote.url,
-    refs: async (signal) => formatRefs(await refs.recent(remote, within(signal))),
+    refs: (signal) => refs.recent(remote, within(signal)).then(formatRefs),
     stat: (rev, signal) => stat(rev, within(signal)),
-    readFile: async (commit, file, maxBytes, signal) => readFile(commit, file, maxBytes, within(signal)),
-    files: async (commit, folder, signal) => files(commit, folder, within(signal)),
-    archive: async (commit, folder, signal) => archive(commit, folder, within(signal)),
+    readFile: (commit, file, maxBytes, signal) => readFile(commit, file, maxBytes, within(signal)),
+    files: (commit, folder, signal) => files(commit, folder, within(signal)),
+    archive: (commit, folder, signal) => archive(commit, folder, within(signal)),
     recentTag: (commit, prefix, allowed, signal) => recentTag(commit, prefix, allowed, within(signal)),
     isAncestor: (tag, commit, signal) => isAncestor(tag, commit, within(signal)),
   };
@@ -239,7 +249,7 @@ function shown(rev: string): string {
 
 /** Whether a branch, a tag or `HEAD` leads to it directly. */
 function isNamed(commit: string, names: RemoteRefs): boolean {
-  return names.commits.values().some((named) => named === commit);
+  return names.commits.values().some((told) => told === commit);
 }
 
 function tagsOf(names: RemoteRefs | undefined): [tag: string, commit: string][] {

@@ -64,6 +64,7 @@ export function createLauncher(): Launcher {
   return {
     async launch(what) {
       const { child, orders, folder } = await ready();
+      if (!child.connected) throw new Error(ending);
       const id = ++count;
       const order: Ordered = {
         streams: [],
@@ -120,6 +121,7 @@ export function createLauncher(): Launcher {
   };
 }
 
+const ending = 'the process that starts programs has ended';
 const socketName = 'streams';
 const program = fileURLToPath(new URL(`./spawn-worker${extname(import.meta.url)}`, import.meta.url));
 
@@ -139,11 +141,14 @@ async function start(): Promise<Spawner> {
     const order = orders.get(message.id);
     if (order !== undefined) heed(message, order);
   });
-  child.once('exit', () => {
+  const clear = (): void => {
     server.close();
     rm(folder, { recursive: true, force: true }).catch(() => undefined);
     for (const order of orders.values()) lose(order);
-  });
+  };
+  // It could not be started; or it could not be told something, and its exit is not far.
+  child.on('error', () => child.pid === undefined && clear());
+  child.once('exit', clear);
   server.unref();
   child.unref();
   child.channel?.unref();
@@ -183,7 +188,7 @@ function heed(message: SpawnMessage, order: Ordered): void {
 /** The process that started it is gone; so is what it ran, unless it was killed. */
 function lose(order: Ordered): void {
   order.started.promise.then(killGroup, () => undefined);
-  fail(order, 'the process that starts programs has ended');
+  fail(order, ending);
 }
 
 function fail(order: Ordered, why: string): void {

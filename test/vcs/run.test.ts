@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execPath } from 'node:process';
+import { execPath, kill } from 'node:process';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import { StoaError } from '../../src/errors.ts';
@@ -214,6 +214,17 @@ test('all that runs ends when it is closed, and commands are run again after', a
   expect((await process.ended).code).toBe(null);
   await expect.poll(() => membersOf(Number(pid.toString()))).toEqual([]);
   expect(run.running).toBe(0);
+  expect((await run.output(sh('echo again'), never, options)).stdout.toString()).toBe('again\n');
+});
+
+test('a command ends with the process that started it, and the next is started by another', async () => {
+  const run = open();
+  const process = await run.start(sh('sleep 100 & echo $$; wait'), never);
+  const [pid] = (await once(process.stdout, 'data')) as [Buffer];
+  const parent = /^PPid:\t(\d+)$/m.exec(await readFile(`/proc/${pid.toString().trim()}/status`, 'utf8'))![1];
+  kill(Number(parent), 'SIGKILL');
+  expect((await process.ended).code).toBe(null);
+  await expect.poll(() => membersOf(Number(pid.toString()))).toEqual([]);
   expect((await run.output(sh('echo again'), never, options)).stdout.toString()).toBe('again\n');
 });
 
