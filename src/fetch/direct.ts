@@ -132,10 +132,11 @@ export function createDirect(options: DirectOptions): Fetcher {
     spool: Spool,
   ): Promise<Fetched> {
     const { place, repo, signal } = view;
+    const pinned = await want.commit?.();
     const found: Pinned =
-      want.commit === undefined
+      pinned === undefined
         ? await convert(view, await stat(view, version.version), version.version)
-        : await readPinned(view, version.version, want.commit);
+        : await readPinned(view, version.version, pinned);
     const info = formatInfo(repo, place, found);
     if (file === 'zip') {
       await writeZip(view, version, found, spool);

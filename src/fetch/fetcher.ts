@@ -34,8 +34,8 @@ export type ModuleFile = 'info' | 'mod' | 'zip';
 
 /** What a fetch must agree with. */
 export interface Want {
-  /** The commit that `.info` pinned, for sources that read repositories. */
-  readonly commit?: string;
+  /** Looks up the commit that `.info` pinned, if it did; only sources that read repositories need it. */
+  readonly commit?: () => Promise<string | undefined>;
   /** Sources whose bytes were refused before; they are passed over. */
   readonly not?: readonly string[];
 }

@@ -126,17 +126,21 @@ export function createPins(options: {
     spool: Spool,
     { signal, via, not }: Asking,
   ): Promise<FetchedFile> {
-    const fetchAt = (commit: string | undefined): Promise<Fetched> => {
-      const want = { ...(commit !== undefined && { commit }), ...(not !== undefined && { not }) };
-      return fetcher.fetch(version, file, want, spool, signal, via);
+    const fetchAt = (commit: () => Promise<string | undefined>): Promise<Fetched> =>
+      fetcher.fetch(version, file, { commit, ...(not !== undefined && { not }) }, spool, signal, via);
+    // Looked for at most once, and not at all for an upstream.
+    let looked: Promise<string | undefined> | undefined;
+    const look = (): Promise<string | undefined> => {
+      looked ??= known(version, signal);
+      return looked;
     };
-    const before = await known(version, signal);
-    let fetched = await fetchAt(before);
+    let fetched = await fetchAt(look);
     if (fetched.info === undefined) return { source: fetched.source };
+    const before = await look();
     const commit = before ?? (await pin(version, fetched.info, signal));
     if (commit === undefined) return { source: fetched.source };
     if (before === undefined && commitOf(fetched.info) !== commit) {
-      fetched = await fetchAt(commit);
+      fetched = await fetchAt(async () => commit);
       if (fetched.info === undefined) return { source: fetched.source };
     }
     if (fetched.moved !== undefined) compare(version, commit, fetched.moved);

@@ -15,6 +15,11 @@ export interface FolderParts {
 /** The folders of a disk store: made when a blob needs them, durable before it is, removed when they are empty. */
 export interface Folders {
   make(folder: string): Promise<void>;
+  /**
+   * Makes a folder that is not known to be there, and begins to make it durable, beside the writing of the blob it is for.
+   * Never fails: what is in the way is met again when the blob gets its name.
+   */
+  prepare(folder: string): Promise<void>;
   /** Makes durable what lies in the folder, and that the folder and those above it are there at all. */
   sync(folder: string): Promise<void>;
   /**
@@ -56,13 +61,24 @@ export function createFolders({ root, files, gate, checkRoot }: FolderParts): Fo
     return folders;
   }
 
+  async function make(folder: string): Promise<void> {
+    // Else a root that was unmounted would be made anew, below its mount point.
+    await gate.run(checkRoot);
+    const first = await gate.run(() => files.makeFolders(folder));
+    if (first === undefined) return;
+    for (const made of chain(folder)) if (made.length >= first.length) durable.delete(made);
+  }
+
   return {
-    async make(folder) {
-      // Else a root that was unmounted would be made anew, below its mount point.
-      await gate.run(checkRoot);
-      const first = await gate.run(() => files.makeFolders(folder));
-      if (first === undefined) return;
-      for (const made of chain(folder)) if (made.length >= first.length) durable.delete(made);
+    make,
+    async prepare(folder) {
+      if (durable.has(folder)) return;
+      try {
+        await make(folder);
+        for (const made of chain(folder)) entryOf(made).catch(() => undefined);
+      } catch {
+        // The blob says it, when it finds no folder.
+      }
     },
     async sync(folder) {
       await allSettled([syncEntries(folder), ...chain(folder).map(entryOf)]);

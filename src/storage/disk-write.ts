@@ -54,6 +54,20 @@ export function createDiskWriter(parts: DiskWriterParts): Pick<BlobStore, 'put' 
     }
   }
 
+  /** Makes the whole file, and beside it the folder, then gives the blob its name. */
+  async function place(
+    temp: string,
+    key: string,
+    body: Body,
+    ifAbsent: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const folder = dirname(`${root}/${key}`);
+    await allSettled([stage(parts, temp, body, signal), folders.prepare(folder)]);
+    if (signal?.aborted) throw new StoaError('canceled', 'canceled', { cause: signal.reason });
+    return publish(temp, key, ifAbsent);
+  }
+
   async function isFolder(path: string): Promise<boolean> {
     const found = await gate.run(() => files.statPath(path)).catch(() => undefined);
     return found?.isDirectory() ?? false;
@@ -73,9 +87,7 @@ export function createDiskWriter(parts: DiskWriterParts): Pick<BlobStore, 'put' 
       const folder = dirname(`${root}/${key}`);
       const temp = temps.path();
       try {
-        await stage(parts, temp, body, signal);
-        if (signal?.aborted) throw new StoaError('canceled', 'canceled', { cause: signal.reason });
-        const stored = await publish(temp, key, ifAbsent).catch(async (error: unknown) => {
+        const stored = await place(temp, key, body, ifAbsent, signal).catch(async (error: unknown) => {
           await folders.prune(folder).catch(() => undefined);
           throw error;
         });

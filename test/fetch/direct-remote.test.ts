@@ -114,7 +114,7 @@ describe.skipIf(git === undefined)('a repository over HTTP', () => {
     expect(commit).toBe(repo.hash('one'));
     await repo.run([{ tag: 'v1.0.0', at: 'two' }]);
     await bed.restart({ refsMs: 0 });
-    const again = await direct.fetch(path, 'v1.0.0', 'zip', { commit });
+    const again = await direct.fetch(path, 'v1.0.0', 'zip', { commit: async () => commit });
     const module = { path, version: 'v1.0.0' };
     expect(hashZip(module, again.bytes)).toBe(hashZip(module, first.bytes));
     expect(again).toMatchObject({ info: first.info, moved: repo.hash('two') });
@@ -128,13 +128,13 @@ describe.skipIf(git === undefined)('a repository over HTTP', () => {
       { commit: 'other', files: { 'other.go': 'package one\n' } },
       { tag: 'v1.1.0', at: 'other' },
     ]);
-    await expect(direct.fetch(path, 'v1.1.0', 'mod', { commit })).rejects.toMatchObject({
+    await expect(direct.fetch(path, 'v1.1.0', 'mod', { commit: async () => commit })).rejects.toMatchObject({
       kind: 'integrity',
       message: expect.stringContaining(`was moved to commit ${repo.hash('other')}`),
     });
     await repo.run([{ remove: 'refs/tags/v1.1.0' }]);
     await bed.restart();
-    await expect(direct.fetch(path, 'v1.1.0', 'mod', { commit })).rejects.toMatchObject({
+    await expect(direct.fetch(path, 'v1.1.0', 'mod', { commit: async () => commit })).rejects.toMatchObject({
       kind: 'notFound',
       message: `${path}@v1.1.0: invalid version: unknown revision ${commit}`,
     });

@@ -239,7 +239,7 @@ describe('a commit that was pinned', () => {
   test('is read although the tag was moved, and that is told', async () => {
     const bed = openBed(moved, m);
     const commit = bed.repo.hash('one');
-    const got = await bed.fetch(m, 'v1.0.0', 'mod', { commit });
+    const got = await bed.fetch(m, 'v1.0.0', 'mod', { commit: async () => commit });
     expect(got.text).toBe(go(m));
     expect(got.moved).toBe(bed.repo.hash('other'));
     // The bytes that were told before.
@@ -248,20 +248,20 @@ describe('a commit that was pinned', () => {
 
   test('is read although the tag is gone', async () => {
     const bed = openBed([...script, { remove: 'refs/tags/v1.0.0' }], m);
-    const got = await bed.fetch(m, 'v1.0.0', 'mod', { commit: bed.repo.hash('one') });
+    const got = await bed.fetch(m, 'v1.0.0', 'mod', { commit: async () => bed.repo.hash('one') });
     expect(got).toMatchObject({ text: go(m), moved: '' });
   });
 
   test('is no event where the tag leads to it', async () => {
     const bed = openBed(script, m);
-    const got = await bed.fetch(m, 'v1.0.0', 'mod', { commit: bed.repo.hash('one') });
+    const got = await bed.fetch(m, 'v1.0.0', 'mod', { commit: async () => bed.repo.hash('one') });
     expect(got).not.toHaveProperty('moved');
   });
 
   test('is read while the remote cannot be asked for its names', async () => {
     const bed = openBed(script, m);
     bed.repo.fail('refs', new StoaError('upstream', 'the remote is away'));
-    const got = await bed.fetch(m, 'v1.0.0', 'mod', { commit: bed.repo.hash('one') });
+    const got = await bed.fetch(m, 'v1.0.0', 'mod', { commit: async () => bed.repo.hash('one') });
     expect(got.text).toBe(go(m));
     expect(got).not.toHaveProperty('moved');
   });
@@ -271,7 +271,7 @@ describe('a commit that was pinned', () => {
     const { version } = await bed.query(m, 'main');
     bed.repo.run([{ remove: 'refs/tags/v1.0.0' }]);
     await expect(bed.fetch(m, version, 'mod')).rejects.toThrow('preceding tag (v1.0.0) not found');
-    const got = await bed.fetch(m, version, 'mod', { commit: bed.repo.hash('two') });
+    const got = await bed.fetch(m, version, 'mod', { commit: async () => bed.repo.hash('two') });
     expect(got.text).toBe(go(m));
     expect(got).not.toHaveProperty('moved');
   });
@@ -279,11 +279,11 @@ describe('a commit that was pinned', () => {
   test('that is no longer in the repository is refused, for what the tag is now is another content', async () => {
     const bed = openBed(moved, m);
     const lost = 'f'.repeat(40);
-    await expect(bed.fetch(m, 'v1.0.0', 'mod', { commit: lost })).rejects.toMatchObject({
+    await expect(bed.fetch(m, 'v1.0.0', 'mod', { commit: async () => lost })).rejects.toMatchObject({
       kind: 'integrity',
       message: `example.com/m@v1.0.0: its tag was moved to commit ${bed.repo.hash('other')}, and ${lost}, which it was before, is no longer in the repository`,
     });
-    await expect(bed.fetch(m, 'v9.0.0', 'mod', { commit: lost })).rejects.toMatchObject({
+    await expect(bed.fetch(m, 'v9.0.0', 'mod', { commit: async () => lost })).rejects.toMatchObject({
       kind: 'notFound',
       message: `example.com/m@v9.0.0: invalid version: unknown revision ${lost}`,
     });
@@ -292,7 +292,7 @@ describe('a commit that was pinned', () => {
   test('of another pseudo-version is refused', async () => {
     const bed = openBed(script, m);
     const { version } = await bed.query(m, 'main');
-    await expect(bed.fetch(m, version, 'mod', { commit: bed.repo.hash('one') })).rejects.toMatchObject({
+    await expect(bed.fetch(m, version, 'mod', { commit: async () => bed.repo.hash('one') })).rejects.toMatchObject({
       kind: 'notFound',
       message: expect.stringContaining('does not match short name of revision'),
     });

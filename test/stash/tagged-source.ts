@@ -64,14 +64,15 @@ export function createTaggedSource(path: string): TaggedSource {
       return { source: 'direct', version, bytes: source.at(version, commit).info, commit };
     },
     async fetch({ version }, file, want: Want, spool, signal) {
-      source.asked.push({ file, commit: want.commit });
+      const wanted = await want.commit?.();
+      source.asked.push({ file, commit: wanted });
       await source.pause(file, 'before');
       const tagged = commitOf(version);
-      const read = source.stubborn ? tagged : (want.commit ?? tagged);
+      const read = source.stubborn ? tagged : (wanted ?? tagged);
       const fixture = source.at(version, read);
       await source.pause(file, 'after');
       await pipeline([fixture[file]], spool.begin({ source: 'direct' }), { signal });
-      const moved = want.commit !== undefined && tagged !== want.commit;
+      const moved = wanted !== undefined && tagged !== wanted;
       return { source: 'direct', info: fixture.info, ...(moved && { moved: tagged }) };
     },
   };
