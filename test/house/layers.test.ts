@@ -21,6 +21,7 @@ const layers: Readonly<Record<string, Layer>> = {
   vcs: { imports: ['errors.ts', 'observe', 'module'] },
   // Never storage: what is fetched goes into the spool of the caller.
   fetch: { imports: ['errors.ts', 'observe', 'module', 'net', 'vcs'] },
+  sumdb: { imports: ['errors.ts', 'observe', 'module', 'net', 'storage'] },
   stash: { imports: ['errors.ts', 'observe', 'module', 'storage', 'fetch'] },
   // Never the stash itself: no download path can skip what app.ts puts around it.
   protocol: { imports: ['errors.ts', 'module'], types: ['stash/modules.ts'] },
