@@ -2,10 +2,10 @@ import type { Readable } from 'node:stream';
 import { StoaError } from '../errors.ts';
 import type { HttpClient } from '../net/client.ts';
 import { isUnknownHost } from '../net/failure.ts';
+import { createShare } from '../net/share.ts';
 import type { Gate } from './gate.ts';
 import { type GoImport, type GoImports, parseGoImports } from './go-import.ts';
 import { createRecent } from './recent.ts';
-import { createShare } from './share.ts';
 import { statusError } from './status-error.ts';
 
 /** What the page of an import path says. */

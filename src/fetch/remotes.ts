@@ -5,13 +5,13 @@ import { parseAddress } from '../net/address.ts';
 import type { HttpClient, HttpReply } from '../net/client.ts';
 import type { ChosenCredential, Credentials } from '../net/credentials.ts';
 import type { Reach } from '../net/reach.ts';
+import { createShare } from '../net/share.ts';
 import type { Remote, RemoteCredential, RemoteSsh } from '../vcs/remote.ts';
 import type { Gate } from './gate.ts';
 import { namedError } from './named-error.ts';
 import { createRecent } from './recent.ts';
 import { formatRepoUrl, parseRepoUrl, type RepoUrl } from './repo-url.ts';
 import { type Rewrite, rewriteUrl } from './rewrite.ts';
-import { createShare } from './share.ts';
 import { statusError } from './status-error.ts';
 
 /**

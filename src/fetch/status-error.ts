@@ -1,6 +1,6 @@
 import { StoaError } from '../errors.ts';
 import type { HttpReply } from '../net/client.ts';
-import { formatStatus } from './refusal.ts';
+import { formatStatus } from '../net/refusal.ts';
 
 /**
  * What a status other than success says of what was asked for, as an error whose message begins with the

@@ -5,6 +5,7 @@ import { isPseudoVersion } from '../module/pseudo.ts';
 import { escapeVersion, formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import { maxGoModBytes, maxZipBytes } from '../module/zip.ts';
 import type { HttpClient, HttpReply } from '../net/client.ts';
+import { readRefusal } from '../net/refusal.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { peek, readAll } from './body.ts';
@@ -13,7 +14,6 @@ import type { Fetched, FetchedInfo, FetchedList, Fetcher, ModuleFile, Spool, Wan
 import type { Gate, Lane } from './gate.ts';
 import { formatVia, viaHeader } from './loop.ts';
 import { namedError } from './named-error.ts';
-import { readRefusal } from './refusal.ts';
 import type { Turns } from './turns.ts';
 
 /** What an upstream client stands on. */

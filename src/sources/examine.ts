@@ -3,7 +3,6 @@ import { isStoaError, StoaError } from '../errors.ts';
 import { parseList } from '../fetch/checks.ts';
 import { createGate } from '../fetch/gate.ts';
 import { tableRoot } from '../fetch/host-table.ts';
-import { formatStatus, readRefusal } from '../fetch/refusal.ts';
 import type { RepoRoot } from '../fetch/repo-root.ts';
 import { parseRepoUrl } from '../fetch/repo-url.ts';
 import { rewriteUrl } from '../fetch/rewrite.ts';
@@ -12,6 +11,7 @@ import type { RouteEntry } from '../fetch/route-list.ts';
 import { escapePath, isPath } from '../module/path.ts';
 import { matchesPatterns } from '../module/pattern.ts';
 import type { HttpClient } from '../net/client.ts';
+import { formatStatus, readRefusal } from '../net/refusal.ts';
 import { type Outside, openClient, readOutside } from './outside.ts';
 import { openRepositories, type Repositories } from './repositories.ts';
 

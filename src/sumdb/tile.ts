@@ -59,6 +59,11 @@ export function parseTilePath(path: string): Tile {
   return tile;
 }
 
+/** The tile with as many hashes as it has when it is full. */
+export function fullTile(tile: Tile): Tile {
+  return { ...tile, width: 2 ** tile.height };
+}
+
 /** The tile of this height, no wider than needed, that holds or implies the hash with a storage index. */
 export function tileForIndex(height: number, index: number): Tile {
   return place(height, index).tile;

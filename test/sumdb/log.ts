@@ -17,7 +17,7 @@ export interface MemoryLog {
   tree(size?: number): Tree;
 }
 
-function createMemoryLog(): MemoryLog {
+export function createMemoryLog(): MemoryLog {
   const hashes: Hash[] = [];
   let size = 0;
   const read = <T>({ indexes, compute }: FromHashes<T>): T => compute(indexes.map((index) => hashes[index]!));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { StoaError } from '../../src/errors.ts';
-import { createShare } from '../../src/fetch/share.ts';
+import { createShare } from '../../src/net/share.ts';
 import { failure } from '../net/origin.ts';
 
 const { signal } = new AbortController();

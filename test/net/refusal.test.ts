@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatReason } from '../../src/fetch/refusal.ts';
+import { formatReason } from '../../src/net/refusal.ts';
 
 const subject = 'example.com/m@v1.0.0';
 const reason = (body: string, type: string | undefined = 'text/plain') =>

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { StoaError } from '../errors.ts';
-import type { HttpReply } from '../net/client.ts';
+import type { HttpReply } from './client.ts';
 
 /** Characters of an upstream's own words that are passed on. */
 const maxReason = 300;
