@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Running } from './cli/serve.ts';
 import { stoaVersion } from './cli/version.ts';
+import { unverified } from './config/contradictions.ts';
 import type { Loaded } from './config/load.ts';
 import type { Settings } from './config/schema.ts';
 import { StoaError } from './errors.ts';
@@ -33,7 +34,7 @@ import { type WriteWatch, watchWrites } from './storage/write-watch.ts';
 const tombstonesMs = 5000;
 
 /** Starts the server. Throws `config` or `storage` where it cannot. */
-export async function startServer({ settings }: Loaded, log: Log): Promise<Running> {
+export async function startServer({ settings, sources: origins }: Loaded, log: Log): Promise<Running> {
   const life = new AbortController();
   const instanceId = randomUUID();
   const version = stoaVersion();
@@ -70,7 +71,7 @@ export async function startServer({ settings }: Loaded, log: Log): Promise<Runni
     // No checksum database is asked yet, so nothing is known to be what the world agreed on.
     caching: { shared: true, isVerified: () => false },
     loop: { header: viaHeader, check: (via) => checkLoop(via, instanceId) },
-    health: () => health(store, writes, life.signal),
+    health: () => health(store, writes, unverified(settings, origins), life.signal),
     version: { version: `v${version}`, node: process.version },
     log,
     metrics,
@@ -160,10 +161,11 @@ async function serverSettings(settings: Settings): Promise<ServerSettings> {
   };
 }
 
-/** Readable is ready; what cannot be written is told and does not end the service of hits. */
+/** Readable is ready; what cannot be written, or is not verified, is told and does not end the service of hits. */
 async function health(
   store: BlobStore,
   writes: WriteWatch,
+  openness: string | undefined,
   signal: AbortSignal,
 ): Promise<{ ready: boolean; text: string }> {
   try {
@@ -172,10 +174,11 @@ async function health(
     return { ready: false, text: `storage cannot be read: ${(error as Error).message}` };
   }
   const trouble = await writes.trouble(signal);
-  return {
-    ready: true,
-    text: trouble === undefined ? 'ok' : `degraded: storage cannot be written: ${trouble}`,
-  };
+  const told = [
+    ...(trouble === undefined ? [] : [`storage cannot be written: ${trouble}`]),
+    ...(openness === undefined ? [] : [openness]),
+  ];
+  return { ready: true, text: told.length === 0 ? 'ok' : `degraded: ${told.join('; ')}` };
 }
 
 function laneLimits({ fetch }: Settings): Parameters<typeof createGate>[0] {

@@ -142,6 +142,8 @@ export function notAvailable(source: string, what: string): string {
 const goVariables: ReadonlyMap<string, string> = new Map([
   ['GOPROXY', 'upstream'],
   ['GOVCS', 'vcs.govcs'],
+  ['GOSUMDB', 'sumdb'],
+  ['GONOSUMDB', 'no_sumdb'],
   ['HTTP_PROXY', 'net.http_proxy'],
   ['http_proxy', 'net.http_proxy'],
   ['HTTPS_PROXY', 'net.https_proxy'],
@@ -150,9 +152,8 @@ const goVariables: ReadonlyMap<string, string> = new Map([
   ['no_proxy', 'net.no_proxy'],
 ]);
 
-/** True for what tunes the go command and asks nothing of Stoa, which does not check sums against a database in this version. */
+/** True for what tunes the go command and asks nothing of Stoa. */
 function isHarmless(variable: string, value: string): boolean {
-  if (variable === 'GOSUMDB') return value === 'off' || value === 'sum.golang.org';
   if (variable === 'GOAUTH') return value === 'off' || value === 'netrc';
   if (variable === 'GOINSECURE') return false;
   return !/^(GIT|SSH|HG|SVN|BZR|FOSSIL)_/.test(variable);

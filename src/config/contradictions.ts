@@ -46,6 +46,16 @@ export function contradictions(settings: Settings, sources: Sources): string[] {
   return problems;
 }
 
+/**
+ * The sentence to say loudly where a variable that was meant for go commands turns verification off here: what all
+ * clients get would then be checked by nobody.
+ */
+export function unverified({ sumdb }: Settings, sources: Sources): string | undefined {
+  const source = sources.get('sumdb') ?? '';
+  if (sumdb.fallback !== undefined || !/\bGOSUMDB\b/.test(source)) return undefined;
+  return 'GOSUMDB=off: public modules are not verified against a checksum database; unset it, or say STOA_SUMDB=off if that is meant';
+}
+
 /** Sentences about settings that another one makes moot, which a machine may well do that sets PORT for every program. */
 export function mootSettings(settings: Settings, sources: Sources): string[] {
   return [...mootAddress(settings, sources), ...mootCredentials(settings, sources)];

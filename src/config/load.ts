@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, homedir, hostname } from 'node:os';
 import { StoaError } from '../errors.ts';
 import { isAthensFile, readAthens } from './athens.ts';
-import { contradictions, mootSettings, type Sources } from './contradictions.ts';
+import { contradictions, mootSettings, type Sources, unverified } from './contradictions.ts';
 import { readContainerVariables, readOwnVariables } from './environment.ts';
 import { parseFile, readTable } from './file.ts';
 import { readFlags } from './flags.ts';
@@ -74,6 +74,8 @@ export function loadSettings(given: Partial<Machine> = {}): Loaded {
   if (problems.length === 0) problems.push(...contradictions(settings, sources));
   if (problems.length > 0) throw new SettingsError(problems, settings.log);
   warnings.push(...mootSettings(settings, sources));
+  const open = unverified(settings, sources);
+  if (open !== undefined) warnings.push(open);
   return { settings: nest(values), sources, warnings, notes: all.notes };
 }
 

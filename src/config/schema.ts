@@ -1,11 +1,13 @@
 import { posix } from 'node:path';
 import type { Credential } from '../net/credentials.ts';
+import { parseDatabaseList } from '../sumdb/database-list.ts';
 import type { Machine } from './machine.ts';
 import { credentials, routes } from './tables.ts';
 import {
   boolean,
   bytes,
   choice,
+  databases,
   duration,
   file,
   govcs,
@@ -95,10 +97,16 @@ const schema = {
     'Patterns of private module paths, as in GOPRIVATE: read from their repositories, or from where `routes` says, never sent to a public upstream or checksum database.',
     { inherits: ['GOPRIVATE'] },
   ),
+  sumdb: setting(
+    databases,
+    parseDatabaseList('sum.golang.org'),
+    'Checksum databases that say what the content of a version is, as in GOSUMDB: private modules are looked up only where a pattern here names them, `golang.org/toolchain` always. `off`: nothing is verified.',
+    { inherits: ['GOSUMDB'] },
+  ),
   noSumdb: setting(
     patterns,
     [],
-    'Patterns of module paths, beside the private ones, that clients should not look up in a checksum database; the home page tells them.',
+    'Patterns of module paths, beside the private ones, that are looked up in no checksum database: not here and, as the home page tells, not by clients.',
     { inherits: ['GONOSUMDB'] },
   ),
   credentials: setting<readonly Credential[]>(

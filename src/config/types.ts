@@ -4,6 +4,7 @@ import { createCheckVcs } from '../fetch/govcs.ts';
 import { parseRewrites, type Rewrite } from '../fetch/rewrite.ts';
 import type { RouteEntry } from '../fetch/route-list.ts';
 import { parseAddress, parseNetwork } from '../net/address.ts';
+import { type DatabaseList, formatDatabaseList, parseDatabaseList } from '../sumdb/database-list.ts';
 import type { ReadFile } from './machine.ts';
 import { reasonOf } from './secret.ts';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
@@ -180,6 +181,17 @@ export const upstreams: Type<readonly RouteEntry[]> = {
   accepts: 'a GOPROXY list of http(s) URLs, direct and off, separated by , or |',
   schema: () => z.string().transform((raw, context) => told(context, () => parseUpstreams(raw))),
   format: formatUpstreams,
+};
+
+/** Which checksum databases answer for which modules. */
+export const databases: Type<DatabaseList> = {
+  accepts:
+    'what GOSUMDB takes: sum.golang.org, a key, either with a URL behind it, or off; of several, all but one as patterns=database, with semicolons between them',
+  schema: () =>
+    z
+      .union([z.string(), z.array(z.string()).transform((entries) => entries.join(';'))])
+      .transform((raw, context) => told(context, () => parseDatabaseList(raw))),
+  format: formatDatabaseList,
 };
 
 /** Where repositories are read from in place of their public URLs. */

@@ -7,6 +7,7 @@ import { type Credential, netrcCredentials } from '../net/credentials.ts';
 import { clientLater } from '../net/later.ts';
 import { parseNetrc } from '../net/netrc.ts';
 import type { ProxySettings } from '../net/proxy-env.ts';
+import { databasesOf } from '../sumdb/database-list.ts';
 
 /** What the settings say about everything outside of the house: the same for our client and for git. */
 export interface Outside {
@@ -22,7 +23,7 @@ export interface Outside {
 
 /** Reads the files that the settings name. Throws the file system's error where one can't be read any more. */
 export async function readOutside(settings: Settings): Promise<Outside> {
-  const { net, vcs, upstream, routes, credentials } = settings;
+  const { net, vcs, upstream, routes, credentials, sumdb } = settings;
   const entries = [...upstream, ...routes.flatMap((route) => route.entries)];
   const netrc = net.netrcFile === undefined ? [] : parseNetrc(await readFile(net.netrcFile, 'utf8'));
   const further = net.netrcModules.join(',');
@@ -37,6 +38,7 @@ export async function readOutside(settings: Settings): Promise<Outside> {
     namedHosts: [
       ...hostsOf(entries),
       ...rewriteHosts(vcs.rewrite),
+      ...databasesOf(sumdb).flatMap(({ url }) => (url === undefined ? [] : [new URL(url).host])),
       ...net.privateHosts,
       ...credentials.map(({ host }) => host),
     ],

@@ -3,6 +3,9 @@ import { isStoaError, StoaError } from '../errors.ts';
 import type { Fetcher } from '../fetch/fetcher.ts';
 import { createRoute } from '../fetch/route.ts';
 import { createUpstream, type UpstreamOptions } from '../fetch/upstream.ts';
+import type { BlobStore } from '../storage/store.ts';
+import type { Databases } from '../sumdb/databases.ts';
+import { openDatabases } from './databases.ts';
 import type { Direct } from './direct.ts';
 import { openClient, readOutside } from './outside.ts';
 
@@ -10,6 +13,8 @@ import { openClient, readOutside } from './outside.ts';
 export interface Sources {
   /** The source that chooses among sources. */
   readonly fetcher: Fetcher;
+  /** The checksum databases, by the same way out. What they proved is kept in the store. */
+  databases(store: BlobStore): Databases;
   /**
    * Loads what the first miss would else wait for. A git that is missing is a warning; rejects with `config` for a
    * credential, host or proxy that can't be one.
@@ -66,6 +71,7 @@ export async function openSources(settings: Settings, { version, ...parts }: Sou
 
   return {
     fetcher,
+    databases: (store) => openDatabases(settings, { ...parts, client, store }),
     async ready() {
       await client.ready();
       if (!isClosed && reachesDirect(settings)) await readyDirect();

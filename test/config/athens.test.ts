@@ -247,6 +247,7 @@ describe('an Athens setting that Stoa has', () => {
       ['example.com', '10.0.0.0/8'],
     ],
     [{ ATHENS_GO_BINARY_ENV_VARS: 'GOVCS=public:git' }, 'vcs.govcs', 'public:git'],
+    [{ ATHENS_GO_BINARY_ENV_VARS: 'GOSUMDB=sum.golang.google.cn' }, 'sumdb.fallback.name', 'sum.golang.org'],
     [{ ATHENS_GO_BINARY_ENV_VARS: 'GOAUTH=netrc' }, 'vcs.govcs', ''], // the default, and no other way in
     [{ ATHENS_LOG_LEVEL: '' }, 'log.level', 'info'], // an empty one says nothing
   ])('%j becomes %s', (env, path, expected) => {
@@ -268,11 +269,13 @@ describe('an Athens setting that Stoa has', () => {
     };
     const { settings, sources, warnings, notes } = load({ env });
     expect(notes).toEqual([
-      'without effect: ATHENS_GO_BINARY_ENV_VARS: GOSUMDB, GONOSUMDB, GOFLAGS in it: Stoa downloads without the go command',
+      'without effect: ATHENS_GO_BINARY_ENV_VARS: GOFLAGS in it: Stoa downloads without the go command',
     ]);
     expect(formatUpstreams(settings.upstream)).toBe('https://a.example.com|direct');
     expect(sources.get('upstream')).toBe('ATHENS_GO_BINARY_ENV_VARS (GOPROXY)');
-    expect(warnings).toEqual([]);
+    expect(settings.noSumdb).toEqual(['*']);
+    expect(settings.sumdb.fallback).toBeUndefined();
+    expect(warnings).toEqual([expect.stringMatching(/^GOSUMDB=off: public modules are not verified/)]);
   });
 
   test('that asks for direct downloads alone gets them', () => {
@@ -350,7 +353,6 @@ describe('an Athens setting for what is not built yet is refused', () => {
     ['ATHENS_INDEX_TYPE', 'mysql', 'an index of modules'],
     ['ATHENS_STORAGE_TYPE', 's3', 'storage of type s3'],
     ['ATHENS_STORAGE_TYPE', 'azureblob', 'storage of type azureblob'],
-    ['ATHENS_GO_BINARY_ENV_VARS', 'GOPROXY=off;GOSUMDB=sum.example.com', 'what GOSUMDB asks for'],
     [
       'ATHENS_GO_BINARY_ENV_VARS',
       'GOINSECURE=*;GIT_SSH_COMMAND=ssh',

@@ -311,6 +311,37 @@ describe('settings that contradict each other are refused with both names and so
   });
 });
 
+describe('a database of checksums that is turned off', () => {
+  test('by a variable for go commands is obeyed, with a warning', () => {
+    const { settings, warnings } = load({ env: { GOSUMDB: 'off' } });
+    expect(settings.sumdb).toEqual({ rules: [] });
+    expect(warnings).toEqual([
+      'GOSUMDB=off: public modules are not verified against a checksum database; unset it, or say STOA_SUMDB=off if that is meant',
+    ]);
+  });
+
+  test('on purpose is no reason for a warning', () => {
+    for (const said of [
+      { env: { GOSUMDB: 'off', STOA_SUMDB: 'off' } },
+      { files: { 'stoa.toml': 'sumdb = "off"' }, env: { GOSUMDB: 'off' } },
+    ]) {
+      const { settings, warnings } = load(said);
+      expect([settings.sumdb, warnings]).toEqual([{ rules: [] }, []]);
+    }
+  });
+
+  test('is back on where Stoa itself is told which to use', () => {
+    const { settings, warnings } = load({ env: { GOSUMDB: 'off', STOA_SUMDB: 'sum.golang.org' } });
+    expect([settings.sumdb.fallback?.name, warnings]).toEqual(['sum.golang.org', []]);
+  });
+
+  test('may be several, one for each pattern', () => {
+    const key = 'sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8';
+    const files = { 'stoa.toml': `sumdb = ["git.example.com/*=${key}", "off"]` };
+    expect(load({ files }).settings.sumdb).toMatchObject({ rules: [{ patterns: 'git.example.com/*' }] });
+  });
+});
+
 describe('container variables', () => {
   test.each([
     ['3001', { port: 3001, host: '' }],

@@ -12,6 +12,7 @@ const others: Readonly<Record<string, string>> = {
   upstream: 'https://a.example.com|direct',
   routes: 'git.example.com/*=https://b.example.com',
   private: 'git.example.com/*',
+  sumdb: 'sum.golang.org https://sum.example.com',
   no_sumdb: 'open.example.com',
   credentials: '[[credentials]]\nhost = "git.example.com"\ntoken = "s3cret"',
   workers: '7',

@@ -33,6 +33,8 @@ const layers: Readonly<Record<string, Layer>> = {
       'fetch/route-list.ts',
       'fetch/govcs.ts',
       'fetch/rewrite.ts',
+      // So does that of GOSUMDB.
+      'sumdb/database-list.ts',
       // Trusted networks are written as the guard reads them, and which hosts a netrc file names is what Athens serves with it.
       'net/address.ts',
       'net/netrc.ts',
@@ -46,7 +48,11 @@ const layers: Readonly<Record<string, Layer>> = {
     lazily: ['app.ts', 'sources/examine.ts'],
   },
   // What `app.ts` knows of the way out, which `stoa doctor` goes too.
-  sources: { imports: ['errors.ts', 'observe', 'module', 'net', 'vcs', 'fetch', 'config'] },
+  sources: {
+    imports: ['errors.ts', 'observe', 'module', 'net', 'vcs', 'fetch', 'sumdb', 'config'],
+    // Where the checksum databases keep what they proved is handed in.
+    types: ['storage/store.ts'],
+  },
   'app.ts': {
     imports: [
       'errors.ts',
