@@ -95,8 +95,9 @@ export function createLauncher(): Launcher {
         forget();
       });
       const [stdin, stdout, stderr] = order.streams as [Socket, Socket, Socket];
-      // Else nobody would notice that the program has closed it.
-      stdin.resume();
+      // A program that reads no more must not end it here: a pipeline that is still to write would wait for ever.
+      stdin.allowHalfOpen = true;
+      void exited.then(() => stdin.destroy());
       return {
         stdin,
         stdout,

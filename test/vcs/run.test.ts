@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath, kill } from 'node:process';
 import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { StoaError } from '../../src/errors.ts';
 import { type Command, createRun, type RunLimits } from '../../src/vcs/run.ts';
@@ -95,6 +96,18 @@ test('a command is told how it ended, and what it complained of last', async () 
 test('a command that does not read its input is no failure', async () => {
   const { code } = await open().output(sh('exit 0'), never, { ...options, input: Buffer.alloc(1_000_000) });
   expect(code).toBe(0);
+});
+
+test('a command that ends before its input does is not waited for', async () => {
+  const process = await open().start(sh('head -c 1 >&2'), never);
+  process.stdout.resume();
+  async function* input(): AsyncGenerator<string> {
+    yield 'x';
+    await process.ended;
+  }
+  // Whether that failed or not: it must not go on for ever.
+  await pipeline(input(), process.stdin).catch(() => undefined);
+  expect(await process.ended).toEqual({ code: 0, stderr: 'x' });
 });
 
 test('a program that is not there is missing', async () => {
