@@ -1,10 +1,13 @@
+import { posix } from 'node:path';
+import { isStoaError } from '../errors.ts';
 import { formatPseudoVersion, isPseudoVersion } from '../module/pseudo.ts';
 import { compareSemver, major } from '../module/semver.ts';
 import type { Revision } from '../vcs/repo.ts';
 import { type Converted, checkCanonical, createMajorRules, type MajorRules } from './canonical.ts';
-import { fitsMajor, versionOfTag } from './module-place.ts';
+import { invalidVersion } from './invalid-version.ts';
+import { fitsMajor, revisionOf, versionOfTag } from './module-place.ts';
 import { checkPseudoVersion } from './pseudo-check.ts';
-import { type RepoView, shortHash } from './repo-view.ts';
+import { type RepoView, reasonOf, shortHash } from './repo-view.ts';
 import { type IsRetracted, retractionsForPseudo } from './retractions.ts';
 
 /**
@@ -41,10 +44,27 @@ export async function convert(view: RepoView, revision: Revision, asked: string)
     const isHigher = isCanonical && compareSemver(highest, version) < 0;
     if (isHigher && (await rules.allows(version)) && !(await retractions())(version)) highest = version;
   }
+  if (isPseudoVersion(highest)) return convertNamed(view, highest);
   if (highest !== '') return check(highest);
   // Several tags may differ in metadata only, on several commits: such a tag is a base, not a name.
   const base = equal[0]?.version ?? (await findBase(view, revision.hash, rules, retractions));
   return check(formatPseudoVersion(place.pseudoMajor, base, revision.time, shortHash(revision)));
+}
+
+/** A pseudo-version that is the name of a tag means the commit that it says itself, wherever the tag leads. */
+async function convertNamed(view: RepoView, version: string): Promise<Converted> {
+  const { place, repo, signal } = view;
+  const named = revisionOf(place, version);
+  let revision: Revision;
+  try {
+    revision = await repo.stat(named, signal);
+  } catch (error) {
+    if (!isStoaError(error, 'notFound')) throw error;
+    const file = posix.join(place.root, place.codeDir, 'go.mod');
+    const problem = `reading ${file} at revision ${named}: ${reasonOf(repo, error)}`;
+    throw invalidVersion(place.path, version, problem);
+  }
+  return convert(view, revision, version);
 }
 
 /** The version a pseudo-version of the commit comes after: of the highest tag on the commit or before it that is allowed; `''` for none. */

@@ -1,11 +1,13 @@
+import { posix } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isStoaError, StoaError } from '../errors.ts';
 import { isPseudoVersion } from '../module/pseudo.ts';
 import { canonicalVersion, formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import { maxZipBytes } from '../module/zip.ts';
-import { filesBelow, lacksLicence } from '../module/zip-files.ts';
+import { dependOnGoVersion, filesBelow, lacksLicence } from '../module/zip-files.ts';
 import type { Repo, Revision } from '../vcs/repo.ts';
+import { readArchivedFile } from './archived-file.ts';
 import type { Converted } from './canonical.ts';
 import { convert } from './convert.ts';
 import { formatInfo } from './direct-info.ts';
@@ -153,11 +155,15 @@ export function createDirect(options: DirectOptions): Fetcher {
     { dir, goMod, revision }: Converted,
     spool: Spool,
   ): Promise<void> {
-    const files = await repo.files(revision.hash, dir, signal);
-    const licence = lacksLicence(filesBelow(files, dir), dir)
-      ? await read(revision.hash, 'LICENSE')
-      : undefined;
-    const tar = await repo.archive(revision.hash, dir, signal);
+    const { hash } = revision;
+    const files = await repo.files(hash, dir, signal);
+    const own = filesBelow(files, dir);
+    const licence = lacksLicence(own, dir) ? await read(hash, 'LICENSE') : undefined;
+    const text =
+      goMod !== undefined && dependOnGoVersion(own)
+        ? await readArchivedFile(repo, hash, posix.join(dir, 'go.mod'), signal)
+        : goMod;
+    const tar = await repo.archive(hash, dir, signal);
     let into: Writable;
     try {
       into = spool.begin({ source });
@@ -165,7 +171,7 @@ export function createDirect(options: DirectOptions): Fetcher {
       tar.destroy();
       throw error;
     }
-    const order = { version, folder: dir, goMod, licence, maxBytes: maxZipBytes };
+    const order = { version, folder: dir, goMod: text, licence, maxBytes: maxZipBytes };
     await options.zips.writeModuleZip({ ...order, files, tar, into, signal });
   }
 }

@@ -63,7 +63,8 @@ export function revisionOf(place: ModulePlace, version: string): string {
 
 /**
  * The canonical version that a tag of the repository stands for, without build metadata; `isCanonical` when the tag is
- * exactly that. Undefined for tags of other modules, for what is no whole version, and for a pseudo-version.
+ * exactly that. Undefined for tags of other modules, for what is no whole version, and for a tag that looks like a
+ * pseudo-version. With the folder of its module before it none does: so it is to the go command, but for its lists.
  */
 export function versionOfTag(
   place: ModulePlace,
@@ -72,7 +73,7 @@ export function versionOfTag(
   if (!tag.startsWith(place.tagPrefix)) return undefined;
   const name = tag.slice(place.tagPrefix.length);
   const version = canonicalSemver(name);
-  if (version === '' || !name.startsWith(version) || isPseudoVersion(name)) return undefined;
+  if (version === '' || !name.startsWith(version) || isPseudoVersion(tag)) return undefined;
   return { version, isCanonical: name === version };
 }
 

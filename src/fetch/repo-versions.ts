@@ -1,3 +1,4 @@
+import { isPseudoVersion } from '../module/pseudo.ts';
 import { major, prerelease, sortVersions } from '../module/semver.ts';
 import { fitsMajor, incompatible, type ModulePlace, versionOfTag } from './module-place.ts';
 import type { RepoView } from './repo-view.ts';
@@ -19,7 +20,7 @@ export function taggedVersions(place: ModulePlace, tags: Iterable<string>): Tagg
   const mayBeIncompatible = place.codeDir === '' && place.pathMajor === '';
   for (const tag of hasTags ? tags : []) {
     const found = versionOfTag(place, tag);
-    if (found?.isCanonical !== true) continue;
+    if (found?.isCanonical !== true || isPseudoVersion(found.version)) continue;
     if (fitsMajor(place, found.version)) compatible.push(found.version);
     else if (mayBeIncompatible) others.push(found.version);
   }

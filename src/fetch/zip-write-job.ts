@@ -7,7 +7,6 @@ import {
   filesBelow,
   lacksLicence,
   selectFiles,
-  selectsOtherwise,
   type TreeFile,
 } from '../module/zip-files.ts';
 import { type ContentSink, createTarReader, discard, type TarEntry } from './tar.ts';
@@ -18,7 +17,10 @@ export interface ZipOrder {
   readonly version: ModuleVersion;
   /** Of the module in its repository, `''` for the root. */
   readonly folder: string;
-  /** The go.mod in that folder, where there is one: the go version it names decides about vendored packages. */
+  /**
+   * The go.mod in that folder, where there is one, with the text it has in the archive: attributes can change it, and
+   * the go version it names decides about vendored packages.
+   */
   readonly goMod?: Uint8Array | undefined;
   /** The LICENSE of the repository's root, where there is one; it goes in where `lacksLicence` says so. */
   readonly licence?: Uint8Array | undefined;
@@ -90,31 +92,12 @@ export function createZipWriteJob(order: ZipOrder): ZipWriteJob {
     if (!awaited.delete(file)) fail(`the archive has ${quote(file)} once more than the tree`);
     if (type !== 'file') fail(`${quote(file)} is a file in the tree and a link in the archive`);
     checkSize(file, size);
-    const sink = builder.open(file, size);
-    return file === 'go.mod' ? checkingGoMod(sink, size) : sink;
+    return builder.open(file, size);
   }
 
   function checkSize(file: string, size: number): void {
     const problem = sizeProblem(file, size);
     if (problem !== undefined) fail(problem);
-  }
-
-  /** Attributes can give the archive another text than the tree has. */
-  function checkingGoMod(sink: ContentSink, size: number): ContentSink {
-    const content = Buffer.allocUnsafe(size);
-    let filled = 0;
-    return {
-      content(piece) {
-        content.set(piece, filled);
-        filled += piece.length;
-        sink.content(piece);
-      },
-      end() {
-        if (selectsOtherwise(tree, goMod, content))
-          fail('attributes of the repository change the go version in its go.mod, and so which files go in');
-        sink.end();
-      },
-    };
   }
 
   /** In memory that can be given away. */

@@ -41,8 +41,8 @@ export function lacksLicence(files: readonly TreeFile[], folder: string): boolea
 }
 
 /**
- * Selects the files of a module among all that are below its folder. `goMod` is the content of its go.mod, where it has
- * one: the rules about vendored packages are those of the go version it names.
+ * Selects the files of a module among all that are below its folder. `goMod` is the content of its go.mod as it will be in
+ * the zip, where it has one: the rules about vendored packages are those of the go version it names.
  */
 export function selectFiles(files: readonly TreeFile[], goMod: Uint8Array | undefined): FileSelection {
   const included: string[] = [];
@@ -73,16 +73,8 @@ export function selectFiles(files: readonly TreeFile[], goMod: Uint8Array | unde
   }
 }
 
-/**
- * True when the two contents of a go.mod select different files: attributes of a repository can give its archive
- * another text than its tree has.
- */
-export function selectsOtherwise(
-  files: readonly TreeFile[],
-  goMod: Uint8Array | undefined,
-  other: Uint8Array | undefined,
-): boolean {
-  if (vendorsAsGo124(goMod) === vendorsAsGo124(other)) return false;
+/** True where the go version in its go.mod decides which of the files of a module go in. */
+export function dependOnGoVersion(files: readonly TreeFile[]): boolean {
   return files.some(({ name }) => isVendored(name, true) !== isVendored(name, false));
 }
 

@@ -38,7 +38,7 @@ export async function listTree(
 }
 
 /**
- * The files below a folder of a commit as a tar archive, with the conversions of the go command (codehost/git.go,
+ * The files below a folder of a commit, or one file, as a tar archive, with the conversions of the go command (codehost/git.go,
  * ReadZip): those that attributes of the repository ask for, none for the sake of the system, and neither filters nor
  * `export-…`, which the copy's own attributes turn off. `failed` says with what the archive is destroyed
  * when the copy turns out to be broken.

@@ -3,6 +3,7 @@ import type { GitSetup } from './git-command.ts';
 import { findPath } from './git-commit.ts';
 import type { GitCopy } from './git-copy.ts';
 import { DamageError } from './git-failure.ts';
+import type { TreeEntry } from './git-tree.ts';
 import type { Remote } from './remote.ts';
 
 /** Objects that are looked for at a time. */
@@ -11,28 +12,29 @@ const chunkLength = 512;
 /** With more missing than this, and than are here, a folder is fetched anew as a whole. */
 const maxMissing = 500;
 
-/** A folder of a commit. */
+/** A folder or a file of a commit. */
 export interface Place {
   /** The commit's root folder, and the path from there. */
   readonly root: string;
   readonly path: string;
-  /** The folder itself. */
-  readonly tree: string;
+  /** What is there. */
+  readonly entry: TreeEntry;
 }
 
-/** Fetches what is missing for an archive of a folder: its files, and the attributes that the folders above give them. */
-export async function completeFolder(
+/** Fetches what is missing for an archive of a path: its files, and the attributes that the folders above give them. */
+export async function completePath(
   setup: GitSetup,
   copy: GitCopy,
   remote: Remote,
-  { root, path, tree }: Place,
+  { root, path, entry }: Place,
   signal: AbortSignal,
 ): Promise<void> {
   const attributes = await attributesAbove(copy, remote, root, path, signal);
-  const files = await listTree(setup, copy.folder, tree, signal);
+  const isFolder = entry.kind === 'folder';
+  const files = isFolder ? await listTree(setup, copy.folder, entry.hash, signal) : [entry];
   const contents = files.filter(({ kind }) => kind !== 'submodule').map(({ hash }) => hash);
   const missing = await findMissing(copy, contents, signal);
-  if (missing === 'most') await copy.fetchTree(remote, tree, signal);
+  if (missing === 'most') await copy.fetchTree(remote, entry.hash, signal);
   const wanted = [...(missing === 'most' ? [] : missing), ...(await absent(copy, attributes, signal))];
   if (wanted.length > 0) await copy.fetchObjects(remote, wanted, signal);
   // Git makes an archive without attributes that it does not find; of a file it does not find it complains.

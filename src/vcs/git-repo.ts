@@ -6,7 +6,7 @@ import { compareSemver, isSemver } from '../module/semver.ts';
 import { listTree, openArchive } from './git-archive.ts';
 import type { GitSetup } from './git-command.ts';
 import { findPath, readCommit, readObject } from './git-commit.ts';
-import { completeFolder } from './git-complete.ts';
+import { completePath } from './git-complete.ts';
 import type { GitCopies } from './git-copies.ts';
 import type { GitCopy, RemoteRefs } from './git-copy.ts';
 import { brokenObjects, DamageError, named } from './git-failure.ts';
@@ -161,12 +161,12 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
     });
   }
 
-  function archive(commit: string, folder: string, signal: AbortSignal): Promise<Readable> {
+  function archive(commit: string, path: string, signal: AbortSignal): Promise<Readable> {
     return withCopy(commit, async (copy) => {
-      const { root, entry } = await find(copy, commit, folder, signal);
-      if (entry?.kind !== 'folder')
-        throw named(remote, 'notFound', `commit ${commit} has no folder ${quote(folder)}`);
-      await completeFolder(setup, copy, remote, { root, path: folder, tree: entry.hash }, signal);
+      const { root, entry } = await find(copy, commit, path, signal);
+      if (entry === undefined || entry.kind === 'submodule')
+        throw named(remote, 'notFound', `commit ${commit} has nothing at ${quote(path)}`);
+      await completePath(setup, copy, remote, { root, path, entry }, signal);
       // In use until the archive is read, which is after this.
       const held = await copies.lease(remote, commit.length);
       try {
@@ -176,7 +176,7 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
           held.discard().catch(() => undefined);
           return brokenObjects(remote, error);
         };
-        const stream = await openArchive(setup, copy.folder, commit, folder, signal, failed);
+        const stream = await openArchive(setup, copy.folder, commit, path, signal, failed);
         return stream.once('close', held.release);
       } catch (error) {
         held.release();
@@ -236,7 +236,7 @@ export function createRepo(remote: Remote, { setup, refs, copies, life }: RepoPa
     stat: (rev, signal) => stat(rev, within(signal)),
     readFile: (commit, file, maxBytes, signal) => readFile(commit, file, maxBytes, within(signal)),
     files: (commit, folder, signal) => files(commit, folder, within(signal)),
-    archive: (commit, folder, signal) => archive(commit, folder, within(signal)),
+    archive: (commit, path, signal) => archive(commit, path, within(signal)),
     recentTag: (commit, prefix, allowed, signal) => recentTag(commit, prefix, allowed, within(signal)),
     isAncestor: (tag, commit, signal) => isAncestor(tag, commit, within(signal)),
   };

@@ -40,10 +40,10 @@ export interface Repo {
   files(commit: string, folder: string, signal: AbortSignal): Promise<readonly RepoFile[]>;
   /**
    * The same files with their content as a tar stream (`git archive` with the attributes of the go command, see
-   * section 3.6 of the protocol), names relative to the repository's root. The caller reads it to its end or
-   * destroys it; a failure midway destroys it with a StoaError.
+   * section 3.6 of the protocol), or one of them where `path` is that of a file; names relative to the repository's
+   * root. The caller reads it to its end or destroys it; a failure midway destroys it with a StoaError.
    */
-  archive(commit: string, folder: string, signal: AbortSignal): Promise<Readable>;
+  archive(commit: string, path: string, signal: AbortSignal): Promise<Readable>;
   /**
    * The highest tag by semver that begins with `prefix`, is allowed, and is on an ancestor of the commit or the
    * commit itself; undefined where there is none.

@@ -54,9 +54,19 @@ export function archiveCases(
 
     test('of a folder that is none does not exist', async () => {
       const { repo, hash } = under();
-      for (const folder of ['absent', 'go.mod', 'link', 'vendored', 'sub/', '*', ':(glob)**', '../x', '-x']) {
+      for (const folder of ['absent', 'vendored', 'sub/', '*', ':(glob)**', '../x', '-x', 'go.mod/x']) {
         expect(await repo.files(hash('five'), folder, never)).toEqual([]);
         await failure(repo.archive(hash('five'), folder, never), 'notFound');
+      }
+    });
+
+    test('can be of one file', async () => {
+      const { repo, hash } = under();
+      const whole = await readTar(await repo.archive(hash('five'), '', never));
+      for (const path of ['go.mod', 'link', 'sub/go.mod', 'odd/*.txt', '-rf']) {
+        expect(await repo.files(hash('five'), path, never)).toEqual([]);
+        const entries = await readTar(await repo.archive(hash('five'), path, never));
+        expect(entries).toEqual(whole.filter(({ name }) => name === path));
       }
     });
 
@@ -83,10 +93,12 @@ export function archiveCases(
     );
 
     changing(
-      'of a folder has the conversions that the folders above ask for',
+      'of a folder or a file has the conversions that the folders above ask for',
       async ({ repo, hash, run }) => {
         await run([{ commit: 'six', files: attributed, tags: ['attributed'] }]);
+        expect(await filesOf(repo, hash('six'), 'a/b/x.txt')).toEqual({ 'a/b/x.txt': 'x\r\n' });
         expect(await filesOf(repo, hash('six'), 'a/b')).toEqual({ 'a/b/x.txt': 'x\r\n', 'a/b/y.txt': 'y\n' });
+        expect(await filesOf(repo, hash('six'), 'a/b/y.txt')).toEqual({ 'a/b/y.txt': 'y\n' });
       },
     );
 

@@ -1,4 +1,5 @@
 // The cases of the go command's own tests (cmd/go/internal/modfetch/coderepo_test.go), on repositories built like theirs.
+import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { isPseudoVersion } from '../../src/module/pseudo.ts';
 import { scripts } from './coderepo-scripts.ts';
@@ -222,4 +223,51 @@ test('the list has only tags in canonical form', async () => {
   const tags = ['huh?', '1.0.1', 'v1.🐕.🐄', 'v1', 'v0.1', 'v1.0.1', 'sub/v1.0.2'];
   const bed = openBed([{ commit: 'one', tags }], 'example.com/issue24476');
   expect((await bed.list('example.com/issue24476')).versions).toEqual(['v1.0.1']);
+});
+
+describe('a tag of a module in a folder that looks like a pseudo-version', () => {
+  const root = 'example.com/pseudo-tags';
+  const path = `${root}/sub`;
+  const short = (label: string): string => hash('sha1', label).slice(0, 12);
+  const version = (seconds: string, revision: string): string => `v0.0.0-202401010000${seconds}-${revision}`;
+  const bed = openBed(
+    [
+      {
+        commit: 'one',
+        files: { 'sub/go.mod': `module ${path}\n` },
+        tags: [`sub/${version('07', short('one'))}`],
+      },
+      { commit: 'two', tags: [`sub/${version('00', short('one'))}`] },
+      { commit: 'three', tags: [`sub/${version('00', '0123456789ab')}`] },
+      { commit: 'four', tags: [`v0.0.0-20240101000000-0123456789ab`] },
+    ],
+    root,
+  );
+
+  test('is not in the list', async () => {
+    expect((await bed.list(path)).versions).toEqual([]);
+  });
+
+  test('means the commit in its name', async () => {
+    const { bytes, version: found } = await bed.query(path, short('two'));
+    expect(found).toBe(version('00', short('one')));
+    expect(Buffer.from(bytes).toString()).toBe((await bed.fetch(path, found, 'info')).text);
+  });
+
+  test('is none where it says the wrong time of that commit, or one that is not there', async () => {
+    await expect(bed.query(path, short('one'))).rejects.toMatchObject({
+      kind: 'notFound',
+      message: `${path}@${version('07', short('one'))}: invalid pseudo-version: does not match version-control timestamp (expected 20240101000000)`,
+    });
+    await expect(bed.query(path, short('three'))).rejects.toMatchObject({
+      kind: 'notFound',
+      message: `${path}@${version('00', '0123456789ab')}: invalid version: reading ${path}/go.mod at revision 0123456789ab: unknown revision 0123456789ab`,
+    });
+  });
+
+  test('comes before the versions of the commits after it', async () => {
+    const resolved = await bed.resolve(path, 'HEAD');
+    expect(resolved).toBe(`${version('07', short('one'))}.0.20240101000300-${short('four')}`);
+    await bed.fetch(path, resolved, 'info');
+  });
 });

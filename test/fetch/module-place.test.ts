@@ -75,7 +75,13 @@ describe('the place of a module', () => {
     ['example.com/m', 'sub/v1.2.3', undefined],
     ['example.com/m/sub', 'sub/v1.2.3', 'v1.2.3', true],
     ['example.com/m/sub', 'v1.2.3', undefined],
-    ['example.com/m/sub', 'sub/v1.0.1-0.20240101000000-0123456789ab', undefined],
+    ['example.com/m', 'v1.0.1-0.20240101000000-0123456789ab', undefined],
+    [
+      'example.com/m/sub',
+      'sub/v1.0.1-0.20240101000000-0123456789ab',
+      'v1.0.1-0.20240101000000-0123456789ab',
+      true,
+    ],
   ])('of %s takes the tag %s for %s', (path, tag, version, isCanonical) => {
     const place = placeModule(path, 'example.com/m');
     expect(versionOfTag(place, tag)).toEqual(version === undefined ? undefined : { version, isCanonical });

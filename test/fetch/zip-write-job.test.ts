@@ -149,17 +149,6 @@ describe('the zip of a tree', () => {
       message: `example.com/m@v1.0.0: create zip: ${problem}`,
     });
   });
-
-  test('needs the go.mod of the archive to select the same files as that of the tree', () => {
-    const order = { ...plain, goMod: Buffer.from('go 1.23') };
-    const goMod = { name: 'go.mod', content: 'go 1.24' };
-    const vendored = { name: 'a/vendor/x.go' };
-    expect(outcomeOf(() => make(order, [vendored, goMod]))).toMatchObject({ kind: 'integrity' });
-    expect(outcomeOf(() => make(order, [{ name: 'a/x.go' }, goMod]))).toHaveProperty('h1');
-    expect(
-      outcomeOf(() => make({ ...order, goMod: Buffer.from('go 1.25') }, [vendored, goMod])),
-    ).toHaveProperty('h1');
-  });
 });
 
 /** What came out, or the error without its stack. */

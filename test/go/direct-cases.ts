@@ -166,6 +166,40 @@ const attributes = [
   '[attr]mine text eol=crlf\nid.txt mine ident\n',
 ];
 
+/** Attributes that give a go.mod another text in a zip, or seem to; which vendored files go in depends on its go version there. */
+const goModAttributes = [
+  'go.mod text eol=crlf',
+  'go.mod eol=crlf',
+  'go.mod crlf eol=crlf',
+  'go.mod -text eol=crlf',
+  '* text=auto eol=crlf',
+  '[attr]windows text eol=crlf\ngo.mod windows',
+  'go.mod ident',
+  '/go.mod text eol=crlf ident',
+  'go.mod export-subst export-ignore',
+  ...[
+    'UTF-8',
+    'UTF-16',
+    'UTF-16LE',
+    'UTF-16LE-BOM',
+    'UTF-32BE',
+    'UTF-7',
+    'ISO-8859-1',
+    'EBCDIC-US',
+    'NO-SUCH',
+  ].map((encoding) => `go.mod text working-tree-encoding=${encoding}`),
+  'go.mod ident eol=crlf working-tree-encoding=UTF-16BE',
+];
+
+const vendored = {
+  'm.go': 'package m\n',
+  'vendor/modules.txt': '# none\n',
+  'vendor/x.go': 'package x\n',
+  'vendor/a/a.go': 'package a\n',
+  'pkg/vendor/y.go': 'package y\n',
+  'pkg/vendor/b/b.go': 'package b\n',
+};
+
 const go = (path: string, line = ''): string => `module ${path}\n${line}`;
 const rebuilt = Object.entries(scripts)
   .filter(([root]) => !root.startsWith('gopkg.in/'))
@@ -296,6 +330,97 @@ export const ruledRepos: readonly JudgedRepo[] = [
       { commit: 'd', files: { 'go.mod': { executable: go('github.com/acme/odd-mod') } }, tags: ['v1.0.3'] },
     ],
     paths: ['github.com/acme/odd-mod'],
+    names: ['main'],
+  },
+  {
+    root: 'github.com/acme/vendor-mod',
+    script: goModAttributes.flatMap((text, i) =>
+      // What is behind the second changes with `ident`: then it is no go version any more.
+      ['1.23', '1.24$Id$', '1.25 // ü'].map(
+        (version, j): Step => ({
+          commit: `${i}-${j}`,
+          files: {
+            ...vendored,
+            '.gitattributes': `${text}\n`,
+            'go.mod': go('github.com/acme/vendor-mod', `\ngo ${version}\n`),
+          },
+          tags: [`v1.${i}.${j}`],
+        }),
+      ),
+    ),
+    paths: ['github.com/acme/vendor-mod'],
+    names: [],
+  },
+  {
+    root: 'github.com/acme/vendor-sub',
+    script: [
+      {
+        commit: 'a',
+        files: {
+          LICENSE: 'of the root\n',
+          '.gitattributes': 'sub/go.mod text working-tree-encoding=UTF-16LE\n',
+          'sub/go.mod': go('github.com/acme/vendor-sub/sub', '\ngo 1.24\n'),
+          ...Object.fromEntries(Object.entries(vendored).map(([name, text]) => [`sub/${name}`, text])),
+        },
+        tags: ['sub/v1.0.0'],
+      },
+      {
+        commit: 'b',
+        files: { 'sub/.gitattributes': 'go.mod -working-tree-encoding\n' },
+        tags: ['sub/v1.0.1'],
+      },
+      { commit: 'c', files: { '.gitattributes': { link: 'sub/.gitattributes' } }, tags: ['sub/v1.0.2'] },
+      { commit: 'd', files: { 'sub/go.mod': { link: '../go.mod' } }, tags: ['sub/v1.0.3'] },
+    ],
+    paths: ['github.com/acme/vendor-sub', 'github.com/acme/vendor-sub/sub'],
+    names: ['main'],
+  },
+  {
+    // For the go command a tag of a module in a folder looks like a pseudo-version only where it is listed.
+    root: 'github.com/acme/pseudo-tags',
+    script: [
+      {
+        commit: 'a',
+        files: {
+          'go.mod': go('github.com/acme/pseudo-tags'),
+          'sub/go.mod': go('github.com/acme/pseudo-tags/sub'),
+        },
+        tags: ['v0.0.0-20200101000000-0123456789ab', 'sub/v0.0.0-20200101000000-0123456789ab'],
+      },
+      { commit: 'b', files: { 'b.go': 'package b\n' } },
+      { commit: 'c', files: { 'c.go': 'package c\n' }, tags: ['sub/v0.1.0-0.20200101000000-0123456789ab'] },
+      { commit: 'd', files: { 'd.go': 'package d\n' }, tags: ['sub/v0.0.1', 'v0.0.1'] },
+      { commit: 'e', files: { 'e.go': 'package e\n' } },
+    ],
+    paths: ['github.com/acme/pseudo-tags', 'github.com/acme/pseudo-tags/sub'],
+    names: ['main'],
+  },
+  ...['', 'v1.2.0-rc.1'].map((later): JudgedRepo => {
+    const root = `github.com/acme/all-retracted${later === '' ? '' : '-pre'}`;
+    return {
+      // Then the newest commit is the latest version, even where it is one of those that were taken back.
+      root,
+      script: [
+        { commit: 'a', files: { 'go.mod': go(root) }, tags: ['v1.0.0-rc.1', 'v0.9.0'] },
+        { commit: 'b', files: { 'go.mod': go(root, '\nretract [v0.0.0, v1.9.0]\n') }, tags: ['v1.1.0'] },
+        { commit: 'c', files: { 'c.go': 'package c\n' }, ...(later !== '' && { tags: [later] }) },
+      ],
+      paths: [root],
+      names: ['main'],
+    };
+  }),
+  {
+    // That is not said by what the go command asks for it.
+    root: 'github.com/acme/retracted-module',
+    script: [
+      {
+        commit: 'a',
+        files: { 'go.mod': go('github.com/acme/retracted-module', '\nretract v1.0.0\n') },
+        tags: ['v1.0.0'],
+      },
+      { commit: 'b', files: { 'go.mod': go('github.com/acme/retracted-module/v2') } },
+    ],
+    paths: ['github.com/acme/retracted-module', 'github.com/acme/retracted-module/v2'],
     names: ['main'],
   },
   {
