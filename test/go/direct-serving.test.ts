@@ -11,6 +11,7 @@ import { type GoHome, go, openGoHome, parseObjects } from './go.ts';
 const token = 'glpat-very-secret';
 const login = { username: 'oauth2', password: token };
 const lib = 'github.com/acme/lib';
+const odd = 'github.com/acme/odd';
 const secret = 'github.com/corp/secret';
 
 interface Downloaded {
@@ -38,6 +39,19 @@ describe.skipIf(go === undefined || git === undefined)('a server whose only upst
       { commit: 'three', files: { 'sub/go.mod': `module ${lib}/sub\n`, 'sub/sub.go': 'package sub\n' } },
       { tag: 'sub/v0.1.0', at: 'three' },
       { branch: 'dev', at: 'three' },
+    ]);
+    await repos.create('public/acme/odd', [
+      {
+        commit: 'one',
+        files: {
+          '.gitattributes': 'go.mod text working-tree-encoding=UTF-16LE\n',
+          'go.mod': `module ${odd}\n\ngo 1.24\n\nretract v1.0.0\n`,
+          'vendor/modules.txt': '# none\n',
+          'x/vendor/y.go': 'package y\n',
+        },
+        tags: ['v1.0.0'],
+      },
+      { commit: 'two', files: { 'x/x.go': 'package x\n' } },
     ]);
     await repos.create('corp/secret', [
       { commit: 'one', files: { 'go.mod': `module ${secret}\n`, 'secret.go': 'package secret\n' } },
@@ -74,17 +88,22 @@ describe.skipIf(go === undefined || git === undefined)('a server whose only upst
     return parseObjects<Downloaded>(stdout);
   }
 
-  test('has the same files as the go command makes of the repository itself', async () => {
-    const [through] = await download(home, `${lib}@v1.1.0`);
+  test.each([
+    ['a version', `${lib}@v1.1.0`],
+    ['one whose go.mod has another text in the zip', `${odd}@v1.0.0`],
+    ['the latest of a module that took back all its versions', `${odd}@latest`],
+  ])('has the same files of %s as the go command makes of the repository itself', async (_, module) => {
+    const [through] = await download(home, module);
     await using other = await openGoHome('direct');
     const env = {
       GIT_CONFIG_NOSYSTEM: '1',
       GIT_CONFIG_COUNT: '1',
-      GIT_CONFIG_KEY_0: `url.${publicRepo.url}.insteadOf`,
-      GIT_CONFIG_VALUE_0: `https://${lib}`,
+      GIT_CONFIG_KEY_0: `url.${pathToFileURL(join(repos.folder, 'public')).href}/.insteadOf`,
+      GIT_CONFIG_VALUE_0: 'https://github.com/',
     };
-    const { stdout } = await other.run(['mod', 'download', '-json', `${lib}@v1.1.0`], { env });
+    const { stdout } = await other.run(['mod', 'download', '-json', module], { env });
     const [itself] = parseObjects<Downloaded>(stdout);
+    expect(through?.Version).toBe(itself?.Version);
     expect(through?.Sum).toBe(itself?.Sum);
     expect(await readFile(through!.GoMod, 'utf8')).toBe(await readFile(itself!.GoMod, 'utf8'));
     expect(await readFile(through!.Info, 'utf8')).toBe(await readFile(itself!.Info, 'utf8'));
