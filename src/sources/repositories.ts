@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from '../config/schema.ts';
 import { StoaError } from '../errors.ts';
@@ -13,6 +12,7 @@ import { createReach } from '../net/reach.ts';
 import { trustedCertificates } from '../net/trust.ts';
 import { createGitRepos, type GitRepos } from '../vcs/git.ts';
 import { gitVersion } from '../vcs/git-command.ts';
+import { type OwnFolder, openOwnFolder } from '../vcs/own-folder.ts';
 import type { Remote } from '../vcs/remote.ts';
 import type { Repo } from '../vcs/repo.ts';
 import { createRun } from '../vcs/run.ts';
@@ -81,7 +81,7 @@ interface GitLater {
 function gitLater(settings: Settings, outside: Outside, given: string | undefined): GitLater {
   const life = new AbortController();
   let opening: Promise<GitRepos> | undefined;
-  let own: string | undefined;
+  let own: OwnFolder | undefined;
 
   async function open(): Promise<GitRepos> {
     const { vcs, net, fetch } = settings;
@@ -95,8 +95,8 @@ function gitLater(settings: Settings, outside: Outside, given: string | undefine
     });
     try {
       await gitVersion(run, vcs.path, life.signal);
-      if (given === undefined) own ??= await mkdtemp(join(tmpdir(), 'stoa-vcs-'));
-      const folder = given ?? own!;
+      if (given === undefined) own ??= await openOwnFolder({ name: 'vcs' });
+      const folder = given ?? join(own!.path, 'copies');
       return await createGitRepos({
         folder,
         maxBytes: vcs.cacheBytes,
@@ -127,7 +127,7 @@ function gitLater(settings: Settings, outside: Outside, given: string | undefine
     async close() {
       life.abort();
       await (await opening?.catch(() => undefined))?.close();
-      if (own !== undefined) await rm(own, { recursive: true, force: true });
+      await own?.close();
     },
   };
 }

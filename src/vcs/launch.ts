@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import type { Socket } from 'node:net';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openOwnFolder } from './own-folder.ts';
 import type { SpawnMessage, StartMessage } from './spawn-worker.ts';
 
 /** A program that was started. */
@@ -41,8 +40,8 @@ interface Ordered {
 
 interface Spawner {
   readonly child: ChildProcess;
-  /** Where its socket is. */
-  readonly folder: string;
+  /** Where the streams of its programs are waited for. */
+  readonly socket: string;
   readonly orders: Map<number, Ordered>;
 }
 
@@ -63,7 +62,7 @@ export function createLauncher(): Launcher {
 
   return {
     async launch(what) {
-      const { child, orders, folder } = await ready();
+      const { child, orders, socket } = await ready();
       if (!child.connected) throw new Error(ending);
       const id = ++count;
       const order: Ordered = {
@@ -80,7 +79,7 @@ export function createLauncher(): Launcher {
         if (orders.size === 0) child.channel?.unref();
       };
       // Not through its arguments: what it is told may be secret.
-      child.send({ ...what, id, socket: join(folder, socketName) } satisfies StartMessage);
+      child.send({ ...what, id, socket } satisfies StartMessage);
       let group: number;
       try {
         // It may have exited before its streams are connected.
@@ -123,15 +122,14 @@ export function createLauncher(): Launcher {
 }
 
 const ending = 'the process that starts programs has ended';
-const socketName = 'streams';
 const program = fileURLToPath(new URL(`./spawn-worker${extname(import.meta.url)}`, import.meta.url));
 
 async function start(): Promise<Spawner> {
-  const folder = await mkdtemp(join(tmpdir(), 'stoa-run-'));
   const orders = new Map<number, Ordered>();
-  const server = createServer((stream) => connectStream(stream, orders));
-  server.listen(join(folder, socketName));
-  await once(server, 'listening');
+  const folder = await openOwnFolder({
+    name: 'run',
+    connected: (stream) => connectStream(stream, orders),
+  });
   // It waits for no signal of a terminal's, and is told by the end of its channel that this process has ended.
   const child = spawn(process.execPath, [program], {
     env: {},
@@ -143,18 +141,16 @@ async function start(): Promise<Spawner> {
     if (order !== undefined) heed(message, order);
   });
   const clear = (): void => {
-    server.close();
-    rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    folder.close().catch(() => undefined);
     for (const order of orders.values()) lose(order);
   };
   // It could not be started; or it could not be told something, and its exit is not far.
   child.on('error', () => child.pid === undefined && clear());
   child.once('exit', clear);
-  server.unref();
   child.unref();
   child.channel?.unref();
   await once(child, 'spawn');
-  return { child, folder, orders };
+  return { child, socket: folder.socket, orders };
 }
 
 /** Hands a stream to the program that says, in its first line, that it is one of its own. */

@@ -137,7 +137,7 @@ test('what a command leaves running ends with it', async () => {
 });
 
 test('a command that was aborted before it began never begins', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'stoa-run-'));
+  const folder = await mkdtemp(join(tmpdir(), 'stoa-test-run-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await failure(
     open().output(sh('touch "$1"', join(folder, 'file')), AbortSignal.abort(), options),
@@ -181,7 +181,7 @@ test('a command has no more memory than the limit', async () => {
 });
 
 test('a command writes no larger files than the limit', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'stoa-run-'));
+  const folder = await mkdtemp(join(tmpdir(), 'stoa-test-run-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, 'large');
   await writeFile(file, '');
