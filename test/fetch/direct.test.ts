@@ -292,7 +292,9 @@ describe('a commit that was pinned', () => {
   test('of another pseudo-version is refused', async () => {
     const bed = openBed(script, m);
     const { version } = await bed.query(m, 'main');
-    await expect(bed.fetch(m, version, 'mod', { commit: async () => bed.repo.hash('one') })).rejects.toMatchObject({
+    await expect(
+      bed.fetch(m, version, 'mod', { commit: async () => bed.repo.hash('one') }),
+    ).rejects.toMatchObject({
       kind: 'notFound',
       message: expect.stringContaining('does not match short name of revision'),
     });
