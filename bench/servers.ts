@@ -131,6 +131,8 @@ const stoa: ServerKind = {
       STOA_DATA: join(folder, 'data'),
       STOA_UPSTREAM: source,
       STOA_LOG_LEVEL: 'info',
+      // As for the peers: the modules are made up.
+      STOA_SUMDB: 'off',
     },
   }),
 };

@@ -20,6 +20,7 @@ import { createMetrics } from './observe/metrics.ts';
 import { createTraceIds } from './observe/trace.ts';
 import { openSources } from './sources/sources.ts';
 import { createCensus } from './stash/census.ts';
+import { createProof } from './stash/proof.ts';
 import { createStash } from './stash/stash.ts';
 import { createVerifier } from './stash/verifier.ts';
 import { checked } from './storage/checked.ts';
@@ -51,6 +52,11 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
   const stash = createStash({
     store,
     fetcher: sources.fetcher,
+    proof: createProof({
+      databases: sources.databases(store),
+      store,
+      whenUnreachable: settings.sumdbUnreachable,
+    }),
     verifier,
     pool,
     turns,
@@ -68,8 +74,7 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     settings: await serverSettings(settings),
     // Every request passes what is put around the stash here, in this order: nothing yet.
     modules: stash,
-    // No checksum database is asked yet, so nothing is known to be what the world agreed on.
-    caching: { shared: true, isVerified: () => false },
+    caching: { shared: true },
     loop: { header: viaHeader, check: (via) => checkLoop(via, instanceId) },
     health: () => health(store, writes, unverified(settings, origins), life.signal),
     version: { version: `v${version}`, node: process.version },

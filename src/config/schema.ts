@@ -103,6 +103,11 @@ const schema = {
     'Checksum databases that say what the content of a version is, as in GOSUMDB: private modules are looked up only where a pattern here names them, `golang.org/toolchain` always. `off`: nothing is verified.',
     { inherits: ['GOSUMDB'] },
   ),
+  sumdbUnreachable: setting(
+    choice(['refuse', 'verify-later']),
+    'refuse',
+    'What happens to a version that nobody asked for before while its checksum database cannot be reached: `refuse` answers 502; `verify-later` serves it, asks again until there is an answer, and takes the version away where that contradicts it.',
+  ),
   noSumdb: setting(
     patterns,
     [],

@@ -140,13 +140,14 @@ export function createDirect(options: DirectOptions): Fetcher {
         ? await convert(view, await stat(view, version.version), version.version)
         : await readPinned(view, version.version, pinned);
     const info = formatInfo(repo, place, found);
+    const goMod = found.goMod ?? madeUpGoMod(place.path);
     if (file === 'zip') {
       await writeZip(view, version, found, spool);
     } else {
-      const bytes = file === 'info' ? info : (found.goMod ?? madeUpGoMod(place.path));
+      const bytes = file === 'info' ? info : goMod;
       await pipeline([bytes], spool.begin({ source, size: bytes.length }), { signal });
     }
-    return { source, info, ...(found.moved !== undefined && { moved: found.moved }) };
+    return { source, info, goMod, ...(found.moved !== undefined && { moved: found.moved }) };
   }
 
   async function writeZip(
@@ -204,8 +205,8 @@ async function headOf(view: RepoView): Promise<string> {
 async function resolve(view: RepoView, query: string): Promise<FetchedInfo> {
   const { repo, place } = view;
   const converted = await (query === 'latest' ? latest(view) : convert(view, await stat(view, query), query));
-  const { version, revision } = converted;
-  return { source, version, bytes: formatInfo(repo, place, converted), commit: revision.hash };
+  const { version, revision, goMod = madeUpGoMod(place.path) } = converted;
+  return { source, version, bytes: formatInfo(repo, place, converted), commit: revision.hash, goMod };
 }
 
 async function latest(view: RepoView): Promise<Converted> {

@@ -45,6 +45,8 @@ export interface Fetched {
   readonly source: string;
   /** The `.info` of the commit that was read. */
   readonly info?: Uint8Array;
+  /** The go.mod of that commit. */
+  readonly goMod?: Uint8Array;
   /**
    * Set where the tag of the version no longer leads to the commit that was wanted and read: the commit it leads to now,
    * `''` when it is gone.
@@ -69,6 +71,8 @@ export interface FetchedInfo {
   readonly bytes: Uint8Array;
   /** The commit the query resolved to, from sources that read repositories. */
   readonly commit?: string;
+  /** The go.mod of that commit. */
+  readonly goMod?: Uint8Array;
 }
 
 /** Where a fetch puts its bytes. */

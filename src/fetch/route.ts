@@ -69,6 +69,16 @@ export function createRoute(options: RouteOptions): Fetcher {
     return list === 'fallback' ? fallback : list.sources;
   }
 
+  /**
+   * Where what the sources of a route sent was refused: they, and behind them the upstreams for all modules, of which one may hold
+   * what the world agreed on. A private module is none of theirs.
+   */
+  function withUpstreams(path: string): readonly Source[] {
+    const chosen = choose(path);
+    if (matchesPatterns(options.private, path)) return chosen;
+    return [...chosen, ...fallback.filter((source) => source !== direct && !chosen.includes(source))];
+  }
+
   return {
     list(path, signal, via) {
       return walk(choose(path), path, signal, undefined, ({ fetcher }) => fetcher.list(path, signal, via));
@@ -86,7 +96,8 @@ export function createRoute(options: RouteOptions): Fetcher {
     },
     fetch(version, file, want, spool, signal, via) {
       const retry = createRetry(spool);
-      return walk(choose(version.path), formatModuleVersion(version), signal, want.not, ({ fetcher }) =>
+      const chosen = want.not?.length ? withUpstreams(version.path) : choose(version.path);
+      return walk(chosen, formatModuleVersion(version), signal, want.not, ({ fetcher }) =>
         retry((guarded) => fetcher.fetch(version, file, want, guarded, signal, via)),
       );
     },

@@ -1,21 +1,15 @@
-import type { ModuleVersion } from '../module/version.ts';
-
 /** What caches between this server and its clients may keep; the go command itself ignores it. */
 export interface Caching {
   /** Every client may see what another one saw: nobody is asked who they are, and no policy could deny it. */
   readonly shared: boolean;
-  /** True for a public version whose content the checksum database vouched for. */
-  isVerified(module: ModuleVersion): boolean;
 }
 
 /** Seconds for which a list, `latest` or a branch may be repeated without asking. */
 const changingSeconds = 60;
 
 /** The Cache-Control of a stored file. Without proof that the content is the one the world knows, a cache asks each time. */
-export function fileCacheControl(caching: Caching, module: ModuleVersion): string {
-  return caching.shared && caching.isVerified(module)
-    ? 'public, max-age=31536000, immutable'
-    : 'private, no-cache';
+export function fileCacheControl(caching: Caching, isVerified: boolean): string {
+  return caching.shared && isVerified ? 'public, max-age=31536000, immutable' : 'private, no-cache';
 }
 
 /** The Cache-Control of a list, of `latest`, a branch or a commit. */

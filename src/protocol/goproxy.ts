@@ -1,6 +1,5 @@
 import { errorKinds, type StoaError } from '../errors.ts';
 import type { FileKind, Target } from '../module/target.ts';
-import type { ModuleVersion } from '../module/version.ts';
 import type { Answered, Ask, Modules, Opened, Ready } from '../stash/modules.ts';
 import { type Answer, plainText } from './answer.ts';
 import {
@@ -34,8 +33,8 @@ export function answerGoproxy(modules: Modules, target: Target, ask: Ask, cachin
       const { kind } = target;
       const opened = modules.open(target, kind, ask);
       return opened instanceof Promise
-        ? opened.then((file) => stored(file, kind, target, caching))
-        : stored(opened, kind, target, caching);
+        ? opened.then((file) => stored(file, kind, caching))
+        : stored(opened, kind, caching);
     }
   }
 }
@@ -81,11 +80,11 @@ function ageHeaders({ ageSeconds, caveat, outcome }: Answered): readonly string[
 const maxWarningLength = 200;
 
 /** Bytes that are still being verified have no ETag and no ranges, and no cache in front may keep what may yet be cut. */
-function stored(file: Opened, kind: FileKind, module: ModuleVersion, caching: Caching): Answer {
+function stored(file: Opened, kind: FileKind, caching: Caching): Answer {
   return {
     status: 200,
     contentType: contentTypes[kind],
-    cacheControl: file.stored ? fileCacheControl(caching, module) : 'no-store',
+    cacheControl: file.stored ? fileCacheControl(caching, file.isVerified === true) : 'no-store',
     etag: file.stored ? file.etag : undefined,
     ranges: file.stored,
     compress: file.stored && kind !== 'zip',

@@ -1,11 +1,15 @@
-import { type ErrorKind, isStoaError, StoaError, toStoaError } from '../errors.ts';
+import { isStoaError, StoaError } from '../errors.ts';
+import { hashGoMod } from '../module/dirhash.ts';
 import { parseModFile } from '../module/modfile.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Ask } from './modules.ts';
 import type { Asking, FetchedFile, Pins } from './pins.ts';
+import { checkVouched, type Proof, type Word } from './proof.ts';
 import type { Publisher } from './publish.ts';
+import { firstAccepted, type Refusal } from './refusals.ts';
 import type { FileSpool } from './spool.ts';
+import type { Withdrawal } from './withdrawal.ts';
 import { hashText, type ZipFacts } from './zip-job.ts';
 
 /** Which zip is accepted: one that is a zip of its version and agrees with everything that was served of it before. */
@@ -24,19 +28,20 @@ export interface Transfer {
   abandon(): void;
 }
 
-/** A source whose zip was refused, and why. */
-export interface Refusal {
-  readonly source: string;
-  readonly error: StoaError;
-}
-
 interface Accepted {
   readonly source: string;
   readonly h1: string;
+  /** What is known of it beside the source; it agrees with the hashes in it. */
+  readonly word: Word;
 }
 
-/** Failures that are none of a source's: what the others sent does not matter then. */
-const ownKinds: readonly ErrorKind[] = ['canceled', 'storage', 'draining', 'internal'];
+/** The zip of a source, and what it is checked against. */
+interface Gathered extends FetchedFile {
+  readonly mod: string;
+  /** The hash that was published before. */
+  readonly bound: string | undefined;
+  readonly word: Word;
+}
 
 /** Toolchains are asked for by their zip alone, so that a source may have nothing else of them (cmd/go/internal/toolchain/select.go). */
 const toolchainPath = 'golang.org/toolchain';
@@ -45,17 +50,15 @@ const toolchainPath = 'golang.org/toolchain';
 export function createAcceptance(options: {
   readonly publisher: Publisher;
   readonly pins: Pins;
+  readonly proof: Proof;
+  readonly withdrawal: Withdrawal;
   readonly metrics: Metrics;
   readonly readFile: (version: ModuleVersion, file: 'info' | 'mod', ask: Ask) => Promise<string>;
 }): Acceptance {
-  const { publisher, pins, metrics } = options;
+  const { publisher, pins, proof, withdrawal, metrics } = options;
 
   /** The zip itself with what it is checked against; the first failure ends the others. */
-  async function gather(
-    version: ModuleVersion,
-    spool: FileSpool,
-    asking: Asking,
-  ): Promise<[FetchedFile, string, string | undefined]> {
+  async function gather(version: ModuleVersion, spool: FileSpool, asking: Asking): Promise<Gathered> {
     const { signal, via } = asking;
     const failed = new AbortController();
     const both = AbortSignal.any([signal, failed.signal]);
@@ -66,14 +69,34 @@ export function createAcceptance(options: {
       publisher.readZipHash(version, both),
       small(version, 'info', ask),
     ] as const;
+    // Beside the download, and heard after it: that the source has no such version says more than what others know of it.
+    const asked = proof.ask(version, { signal: both, via });
+    asked.catch(() => undefined);
     try {
       const [fetched, mod, bound] = await Promise.all(parts);
-      return [fetched, mod, bound];
+      const word = await asked;
+      await checkStanding(version, mod, bound, word, signal);
+      return { ...fetched, mod, bound, word };
     } catch (error) {
       failed.abort(error);
       await Promise.allSettled(parts);
       throw error;
     }
+  }
+
+  /** What was published before its database was asked may turn out to be wrong: then it is that which has to go. */
+  async function checkStanding(
+    version: ModuleVersion,
+    mod: string,
+    bound: string | undefined,
+    { vouched }: Word,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (vouched === undefined) return;
+    const modH1 = hashGoMod(Buffer.from(mod));
+    if (modH1 !== vouched.sums.mod) await withdrawal.contradicted(version, 'mod', modH1, vouched, signal);
+    if (bound !== undefined && bound !== vouched.sums.zip)
+      await withdrawal.contradicted(version, 'zip', bound, vouched, signal);
   }
 
   async function small(version: ModuleVersion, file: 'info' | 'mod', ask: Ask): Promise<string> {
@@ -128,39 +151,23 @@ export function createAcceptance(options: {
   }
 
   return {
-    async obtain(version, transfer, refused, { signal, via }) {
-      for (;;) {
-        const asking = { signal, via, not: refused.map(({ source }) => source) };
-        const [fetched, mod, bound] = await gather(version, transfer.spool, asking).catch(
-          (error: unknown) => {
-            // That another source failed too says less than what was refused; nor is its absence one of the version.
-            throw refused.length === 0 || ownKinds.includes(toStoaError(error).kind)
-              ? error
-              : join(version, refused, error);
-          },
-        );
-        const { source } = fetched;
-        if (asking.not.includes(source)) throw join(version, refused, undefined);
-        try {
+    obtain: (version, transfer, refused, { signal, via }) =>
+      firstAccepted({
+        version,
+        refused,
+        fetch: (not) => gather(version, transfer.spool, { signal, via, not }),
+        async accept(gathered) {
+          const { source, mod, bound, word } = gathered;
           const facts = await verify(transfer, source, signal);
           checkBound(version, source, facts.h1, bound);
-          await checkGoMod(version, fetched, facts, mod, asking);
-          return { source, h1: facts.h1 };
-        } catch (error) {
-          if (!isStoaError(error, 'integrity')) throw error;
-          refused.push({ source, error });
-          if (transfer.spool.taken) throw error;
-        }
-      }
-    },
+          checkVouched(version, 'zip', { h1: facts.h1, source }, word, metrics);
+          const not = refused.map((refusal) => refusal.source);
+          await checkGoMod(version, gathered, facts, mod, { signal, via, not });
+          return { source, h1: facts.h1, word };
+        },
+        isFinal: () => transfer.spool.taken,
+      }),
   };
-}
-
-/** What all of them sent, as one error; `cause` is why there was no other. */
-function join(version: ModuleVersion, refused: readonly Refusal[], cause: unknown): StoaError {
-  const subject = `${formatModuleVersion(version)}: `;
-  const reasons = refused.map(({ error }) => error.message.replace(subject, ''));
-  return new StoaError('integrity', `${subject}${reasons.join('; ')}`, { cause });
 }
 
 /** True for the go.mod that the go command makes up where a repository has none: the module line alone. */

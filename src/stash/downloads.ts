@@ -5,10 +5,12 @@ import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import { orAborted } from '../storage/abortable.ts';
 import { createBufferPool } from '../storage/buffer-pool.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
-import type { Acceptance, Refusal, Transfer } from './acceptance.ts';
+import type { Acceptance, Transfer } from './acceptance.ts';
 import { createFlights } from './flight.ts';
 import type { Ask, Opened } from './modules.ts';
+import type { Word } from './proof.ts';
 import type { Publisher } from './publish.ts';
+import type { Refusal } from './refusals.ts';
 import { createSpool } from './spool.ts';
 import { createTier } from './tier.ts';
 import type { Verification, Verifier } from './verifier.ts';
@@ -48,8 +50,10 @@ export function createDownloads(options: {
   readonly now: () => number;
   /** Called when a download could not be written. */
   readonly writeFailed: (error: StoaError) => void;
-  /** Called when the zip of a version was stored, with its h1 and size. */
-  readonly stored: (version: ModuleVersion, h1: string, size: number) => Promise<void>;
+  /** Called before a zip is published that is to be verified later, with the reason. */
+  readonly unproved: (version: ModuleVersion, why: string) => Promise<void>;
+  /** Called when the zip of a version was stored, with its h1, its size and what is known of it beside its source. */
+  readonly stored: (version: ModuleVersion, h1: string, size: number, word: Word) => Promise<void>;
 }): Downloads {
   const { acceptance, publisher, verifier, life, now } = options;
   const flights = createFlights<Transfer, string>({ deadlineMs: options.deadlineMs, life });
@@ -94,12 +98,16 @@ export function createDownloads(options: {
     const subject = formatModuleVersion(version);
     await using spool = transfer.spool;
     try {
-      const { source, h1 } = await acceptance.obtain(version, transfer, refused, { signal, via });
+      const { source, h1, word } = await acceptance.obtain(version, transfer, refused, { signal, via });
+      if (word.later !== undefined) await options.unproved(version, word.later);
       await publisher.zip(version, { file: spool.file, size: spool.written }, h1, signal);
       spool.release();
       await spool.unlink();
       // From here on nothing is lost when everybody leaves: the zip is the arbiter, and it is stored.
-      await Promise.all([publisher.zipHash(version, h1, life), options.stored(version, h1, spool.written)]);
+      await Promise.all([
+        publisher.zipHash(version, h1, life),
+        options.stored(version, h1, spool.written, word),
+      ]);
       return source;
     } catch (error) {
       transfer.abandon();

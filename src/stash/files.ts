@@ -1,17 +1,22 @@
 import { hash } from 'node:crypto';
 import { isStoaError, StoaError } from '../errors.ts';
-import type { Fetcher } from '../fetch/fetcher.ts';
+import type { Fetched, Fetcher } from '../fetch/fetcher.ts';
 import { hash1, hashGoMod } from '../module/dirhash.ts';
+import { isPseudoVersion } from '../module/pseudo.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import type { BlobStore } from '../storage/store.ts';
 import { createCollector } from './collect.ts';
 import { createFlights } from './flight.ts';
 import type { Fresh } from './fresh.ts';
 import type { Ask, Opened } from './modules.ts';
-import { commitOf, type Pins } from './pins.ts';
+import { type Asking, commitOf, type Pins } from './pins.ts';
+import { checkVouched, type Proof, type Vouched, type Word } from './proof.ts';
 import { type Publisher, readWhole } from './publish.ts';
+import { firstAccepted } from './refusals.ts';
 import type { Tier } from './tier.ts';
+import type { Withdrawal } from './withdrawal.ts';
 
 /** The `.info` and `.mod` files, which fit in memory. */
 export interface Files {
@@ -27,35 +32,90 @@ export function createFiles(options: {
   readonly fresh: Fresh;
   readonly publisher: Publisher;
   readonly pins: Pins;
+  readonly proof: Proof;
+  readonly withdrawal: Withdrawal;
+  readonly metrics: Metrics;
   readonly memory: Tier<Opened>;
+  /** Called before a `.mod` is published that is to be verified later, with the reason. */
+  readonly unproved: (version: ModuleVersion, why: string) => Promise<void>;
   readonly maxBytes: number;
   readonly deadlineMs: number;
   readonly life: AbortSignal;
 }): Files {
-  const { store, fetcher, fresh, publisher, pins, memory, life } = options;
+  const { store, fetcher, fresh, publisher, pins, proof, withdrawal, metrics, memory, life } = options;
   const flights = createFlights<undefined, Opened>({ deadlineMs: options.deadlineMs, life });
 
-  function keep(key: string, file: 'info' | 'mod', bytes: Uint8Array, source?: string): Opened {
-    const opened = inMemory(bytes, etagOf(file, bytes));
+  function keep(key: string, file: 'info' | 'mod', bytes: Uint8Array, isVerified: boolean): Opened {
+    const opened = { ...inMemory(bytes, etagOf(file, bytes)), isVerified };
     memory.set(key, opened, bytes.length);
-    return source === undefined ? opened : { ...opened, outcome: 'miss', source };
+    return opened;
   }
 
-  async function fetchAndPublish(
+  /** A go.mod that stands must be the one that is vouched for; what was published before the database was asked may not be. */
+  async function checkStanding(
     version: ModuleVersion,
-    file: 'info' | 'mod',
-    key: string,
-    via: string | undefined,
+    mod: Uint8Array,
+    vouched: Vouched | undefined,
     signal: AbortSignal,
-  ): Promise<Opened> {
+  ): Promise<void> {
+    const h1 = hashGoMod(mod);
+    if (vouched !== undefined && h1 !== vouched.sums.mod)
+      await withdrawal.contradicted(version, 'mod', h1, vouched, signal);
+  }
+
+  async function fetchMod(version: ModuleVersion, key: string, asking: Asking): Promise<Opened> {
+    const { signal } = asking;
     const collected = createCollector(formatModuleVersion(version), options.maxBytes);
-    if (file === 'mod') {
-      const { source } = await pins.fetch(version, file, collected, { signal, via });
-      return keep(key, file, await publisher.small(version, file, collected.bytes(), signal), source);
-    }
-    const { source, info } = await fetcher.fetch(version, file, {}, collected, signal, via);
-    const commit = info && commitOf(info);
-    return keep(key, file, await pins.publishInfo(version, collected.bytes(), commit, signal), source);
+    // Beside the download, and heard after it: that the source has no such version says more than what others know of it.
+    const asked = proof.ask(version, asking);
+    asked.catch(() => undefined);
+    const { source, word } = await firstAccepted({
+      version,
+      refused: [],
+      fetch: async (not) => ({
+        ...(await pins.fetch(version, 'mod', collected, { ...asking, not })),
+        word: await asked,
+      }),
+      async accept(fetched) {
+        const h1 = hashGoMod(collected.bytes());
+        checkVouched(version, 'mod', { h1, source: fetched.source }, fetched.word, metrics);
+        return fetched;
+      },
+    });
+    if (word.later !== undefined) await options.unproved(version, word.later);
+    const standing = await publisher.small(version, 'mod', collected.bytes(), signal);
+    await checkStanding(version, standing, word.vouched, signal);
+    return { ...keep(key, 'mod', standing, word.vouched !== undefined), outcome: 'miss', source };
+  }
+
+  async function fetchInfo(version: ModuleVersion, key: string, asking: Asking): Promise<Opened> {
+    const { signal, via } = asking;
+    const collected = createCollector(formatModuleVersion(version), options.maxBytes);
+    const { source, info, isVerified } = await firstAccepted({
+      version,
+      refused: [],
+      async fetch(not) {
+        const fetched = await fetcher.fetch(version, 'info', { not }, collected, signal, via);
+        return { ...fetched, word: await wordOnCommit(version, fetched, asking) };
+      },
+      async accept({ source, info, goMod, word }) {
+        if (goMod !== undefined)
+          checkVouched(version, 'mod', { h1: hashGoMod(goMod), source }, word, metrics);
+        return { source, info, isVerified: word.vouched !== undefined };
+      },
+    });
+    const bytes = await pins.publishInfo(version, collected.bytes(), info && commitOf(info), signal);
+    return { ...keep(key, 'info', bytes, isVerified), outcome: 'miss', source };
+  }
+
+  /**
+   * What is known of the commit that a tag leads to: its `.info` pins it for good, so that it must not be one that the world does
+   * not know by that version. A pseudo-version names its commit itself.
+   */
+  async function wordOnCommit(version: ModuleVersion, { goMod }: Fetched, asking: Asking): Promise<Word> {
+    if (goMod !== undefined && !isPseudoVersion(version.version)) return proof.ask(version, asking);
+    const vouched = await proof.recall(version, asking.signal);
+    return vouched === undefined ? {} : { vouched };
   }
 
   return {
@@ -65,13 +125,18 @@ export function createFiles(options: {
       const recalled = recallAbsence(fresh, key, ask);
       recalled.catch(() => undefined);
       const stored = await readWhole(store, key, ask.signal);
-      if (stored !== undefined) return keep(key, file, stored);
+      if (stored !== undefined) {
+        const vouched = await proof.recall(version, ask.signal);
+        if (file === 'mod') await checkStanding(version, stored, vouched, ask.signal);
+        return keep(key, file, stored, vouched !== undefined);
+      }
+      const fetchNow = file === 'mod' ? fetchMod : fetchInfo;
       const fetch = (): Promise<Opened> =>
         flights.wait(
           key,
           ask.signal,
           () => undefined,
-          (_, signal) => fetchAndPublish(version, file, key, ask.via, signal),
+          (_, signal) => fetchNow(version, key, { signal, via: ask.via }),
         );
       return withAbsence(fresh, key, ask, fetch, recalled);
     },

@@ -5,7 +5,7 @@ import type { BlobStore } from '../storage/store.ts';
 import { readWhole } from './publish.ts';
 
 /** One `gone/<sequence>` key, as JSON: why a version was taken away. */
-interface Tombstone {
+export interface Tombstone {
   readonly module: string;
   readonly version: string;
   readonly reason: string;
@@ -24,6 +24,8 @@ export interface Gone {
   /** Throws `gone` with the reason when an administrator withdrew the version. */
   check(version: ModuleVersion): void;
   has(version: ModuleVersion): boolean;
+  /** Puts a tombstone, durable when this is fulfilled, and drops the version from every memory of this process. */
+  add(stone: Tombstone, signal: AbortSignal): Promise<void>;
   /** Reads the tombstones that are new since the last call. */
   refresh(signal: AbortSignal): Promise<void>;
 }
@@ -53,8 +55,20 @@ export function createGone(options: {
       if (reason !== undefined) throw new StoaError('gone', `${name}: withdrawn: ${reason}`);
     },
     has: (version) => reasons.has(formatModuleVersion(version)),
+    async add(stone, signal) {
+      const body = Buffer.from(JSON.stringify(stone));
+      let last = '';
+      for await (const key of store.list(prefix, { signal })) last = key;
+      for (let next = sequenceOf(last) + 1; ; next++) {
+        const key = prefix + next.toString(16).padStart(16, '0');
+        if (!(await store.put(key, body, { ifAbsent: true, signal }))) continue;
+        read.add(key);
+        apply(stone);
+        return;
+      }
+    },
     async refresh(signal) {
-      for await (const key of store.list('gone/', { signal })) {
+      for await (const key of store.list(prefix, { signal })) {
         // Sequences of racing writers can appear out of order, so each key is remembered, not just the last.
         if (read.has(key)) continue;
         const bytes = await readWhole(store, key, signal);
@@ -66,6 +80,14 @@ export function createGone(options: {
       }
     },
   };
+}
+
+const prefix = 'gone/';
+
+/** The number in a key; 0 where there is none. */
+function sequenceOf(key: string): number {
+  const digits = key.slice(prefix.length);
+  return /^[\da-f]{16}$/.test(digits) ? Number.parseInt(digits, 16) : 0;
 }
 
 function parseTombstone(bytes: Buffer): Tombstone | undefined {

@@ -63,6 +63,8 @@ export interface Opened extends Provenance {
   readonly size?: number;
   /** With its quotes; absent while the content is not verified to its end. */
   readonly etag?: string;
+  /** True for content that a checksum database vouched for. */
+  readonly isVerified?: boolean;
   /** False while this is a first download whose last bytes are withheld until it is verified and stored. */
   readonly stored: boolean;
   /** The whole content, where it is in memory. */

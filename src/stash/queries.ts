@@ -1,12 +1,16 @@
 import { isStoaError, type StoaError } from '../errors.ts';
 import type { Fetcher } from '../fetch/fetcher.ts';
+import { hashGoMod } from '../module/dirhash.ts';
 import { escapePath } from '../module/path.ts';
+import { isPseudoVersion } from '../module/pseudo.ts';
 import { escapeVersion, formatModuleVersion, type ModuleVersion } from '../module/version.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import type { Fresh, Known } from './fresh.ts';
 import { chooseLatest } from './latest.ts';
 import type { Lists } from './lists.ts';
 import type { Answered, Ask, Ready } from './modules.ts';
 import type { Pins } from './pins.ts';
+import { checkVouched, type Proof } from './proof.ts';
 import { createTier } from './tier.ts';
 
 /** Answers to `latest`, branches, tags and commits: each the `.info` of a version, which stands from then on. */
@@ -23,6 +27,8 @@ export function createQueries(options: {
   readonly lists: Lists;
   readonly checkGone: (version: ModuleVersion) => void;
   readonly pins: Pins;
+  readonly proof: Proof;
+  readonly metrics: Metrics;
   readonly readFile: (version: ModuleVersion, file: 'info' | 'mod', ask: Ask) => Promise<string>;
   readonly freshMs: number;
   readonly memoryBytes: number;
@@ -34,9 +40,18 @@ export function createQueries(options: {
   type Answer = { readonly source: string; readonly text: string };
 
   async function fromSource(path: string, query: string, ask: Ask): Promise<Answer> {
-    const { source, version, bytes, commit } = await fetcher.query(path, query, ask.signal, ask.via);
+    const { source, version, bytes, commit, goMod } = await fetcher.query(path, query, ask.signal, ask.via);
     const found = { path, version };
     options.checkGone(found);
+    // Its `.info` pins the commit of a tag for good.
+    if (goMod !== undefined && !isPseudoVersion(version))
+      checkVouched(
+        found,
+        'mod',
+        { h1: hashGoMod(goMod), source },
+        await options.proof.ask(found, ask),
+        options.metrics,
+      );
     const standing = await options.pins.publishInfo(found, bytes, commit, ask.signal);
     return { source, text: Buffer.from(standing).toString() };
   }

@@ -19,11 +19,13 @@ import { createGone } from './gone.ts';
 import { createLists } from './lists.ts';
 import type { Ask, MaybeKeyed, Modules, Opened, Ready } from './modules.ts';
 import { createPins } from './pins.ts';
+import type { Proof } from './proof.ts';
 import { createPublisher } from './publish.ts';
 import { createQueries } from './queries.ts';
 import { createStoredZips } from './stored-zips.ts';
 import { createTier } from './tier.ts';
 import type { Verifier } from './verifier.ts';
+import { createWithdrawal } from './withdrawal.ts';
 
 /** The stash: look, else fetch once, verify, publish. */
 export interface Stash extends Modules {
@@ -40,6 +42,7 @@ export interface Stash extends Modules {
 export interface StashOptions {
   readonly store: BlobStore;
   readonly fetcher: Fetcher;
+  readonly proof: Proof;
   readonly verifier: Verifier;
   readonly pool: PoolGate;
   readonly turns: Turns;
@@ -53,6 +56,11 @@ export interface StashOptions {
   readonly life: AbortSignal;
   /** Told of a download that could not be written. */
   readonly writeFailed?: (error: StoaError) => void;
+  /**
+   * Told of a version whose files are about to be published although its checksum database could not be asked, and why. The
+   * publish waits for what it does.
+   */
+  readonly unproved?: (version: ModuleVersion, why: string) => Promise<void>;
   /** Told of each version that was stored, with the size of its zip. */
   readonly zipStored?: (bytes: number) => void;
   readonly now?: () => number;
@@ -80,6 +88,7 @@ export function createStash(options: StashOptions): Stash {
   const {
     store,
     fetcher,
+    proof,
     verifier,
     pool,
     turns,
@@ -94,6 +103,7 @@ export function createStash(options: StashOptions): Stash {
   const share = limits.memoryBytes * shareOfMemory;
   const memory = createTier<Opened>(limits.memoryBytes);
   const gone = createGone({ store, log, drop });
+  const withdrawal = createWithdrawal({ store, gone, metrics, log, now });
   const publisher = createPublisher({
     store,
     metrics,
@@ -102,6 +112,8 @@ export function createStash(options: StashOptions): Stash {
   const storedZips = createStoredZips({
     store,
     publisher,
+    proof,
+    withdrawal,
     verifier,
     metrics,
     memory,
@@ -129,13 +141,17 @@ export function createStash(options: StashOptions): Stash {
     fresh,
     publisher,
     pins,
+    proof,
+    withdrawal,
+    metrics,
     memory,
+    unproved,
     maxBytes: limits.maxModBytes,
     deadlineMs: limits.questionMs,
     life,
   });
   const downloads = createDownloads({
-    acceptance: createAcceptance({ publisher, pins, metrics, readFile }),
+    acceptance: createAcceptance({ publisher, pins, proof, withdrawal, metrics, readFile }),
     publisher,
     verifier,
     pool,
@@ -148,10 +164,11 @@ export function createStash(options: StashOptions): Stash {
     life,
     now,
     writeFailed: (error) => options.writeFailed?.(error),
-    async stored(version, h1, size) {
+    unproved,
+    async stored(version, h1, size, { vouched }) {
       lists.changed(version.path);
       options.zipStored?.(size);
-      await storedZips.trust(version, h1);
+      await storedZips.trust(version, { h1, isVerified: vouched !== undefined });
     },
   });
   const lists = createLists({
@@ -173,11 +190,17 @@ export function createStash(options: StashOptions): Stash {
     lists,
     checkGone: gone.check,
     pins,
+    proof,
+    metrics,
     readFile,
     freshMs: freshness.freshMs,
     memoryBytes: share,
     now,
   });
+
+  async function unproved(version: ModuleVersion, why: string): Promise<void> {
+    await options.unproved?.(version, why);
+  }
 
   function drop({ path, version }: ModuleVersion): void {
     pins.forget({ path, version });

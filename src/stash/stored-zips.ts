@@ -10,24 +10,35 @@ import { inMemory } from './files.ts';
 import { createFlights } from './flight.ts';
 import type { Ask, Opened } from './modules.ts';
 import { createOpenZips, type Lease } from './open-zips.ts';
+import type { Proof } from './proof.ts';
 import { type Publisher, readWhole } from './publish.ts';
 import { createTier, type Tier } from './tier.ts';
 import type { Verifier } from './verifier.ts';
+import type { Withdrawal } from './withdrawal.ts';
 
-/** Zips that are in the store. Each is checked against its published hash once in a process, before a client can complete it. */
+/**
+ * Zips that are in the store. Each is checked once in a process, before a client can complete it: against its published hash, and
+ * against what a checksum database proved of it.
+ */
 export interface StoredZips {
   /** Opens a stored zip; undefined where there is none. */
   open(version: ModuleVersion, ask: Ask): Promise<Opened | undefined>;
   /** The h1 of the stored zip, read from its bytes. */
   hash(version: ModuleVersion, signal: AbortSignal): Promise<string>;
   /** Takes a zip that was just verified and stored as good. */
-  trust(version: ModuleVersion, h1: string): Promise<void>;
+  trust(version: ModuleVersion, about: Content): Promise<void>;
+}
+
+/** What a stored zip was found to be. */
+interface Content {
+  readonly h1: string;
+  /** A checksum database vouched for it. */
+  readonly isVerified: boolean;
 }
 
 /** What was found good, as long as the blob's identity stays the same. */
-interface Verdict {
+interface Verdict extends Content {
   readonly identity: string;
-  readonly h1: string;
 }
 
 /** The end of a zip that nobody gets before the verdict. */
@@ -36,6 +47,8 @@ const withheldBytes = 1024;
 export function createStoredZips(options: {
   readonly store: BlobStore;
   readonly publisher: Publisher;
+  readonly proof: Proof;
+  readonly withdrawal: Withdrawal;
   readonly verifier: Verifier;
   readonly metrics: Metrics;
   readonly memory: Tier<Opened>;
@@ -47,9 +60,9 @@ export function createStoredZips(options: {
   readonly life: AbortSignal;
   readonly now: () => number;
 }): StoredZips {
-  const { store, publisher, verifier, metrics, memory, life } = options;
+  const { store, publisher, proof, withdrawal, verifier, metrics, memory, life } = options;
   const verdicts = createTier<Verdict>(64 * 1024 * 1024);
-  const openZips = createOpenZips<string>({ life, now: options.now });
+  const openZips = createOpenZips<Content>({ life, now: options.now });
   const checks = createFlights<undefined, Verdict>({ deadlineMs: options.deadlineMs, life });
   const loads = createFlights<undefined, Opened>({ deadlineMs: options.deadlineMs, life });
 
@@ -83,10 +96,13 @@ export function createStoredZips(options: {
 
   async function check(version: ModuleVersion, signal: AbortSignal): Promise<Verdict> {
     await using blob = await openBlob(version, signal);
-    const [h1, published] = await Promise.all([
+    const [h1, published, vouched] = await Promise.all([
       hashBlob(version, blob, signal),
       publisher.readZipHash(version, signal),
+      proof.recall(version, signal),
     ]);
+    const wrong = vouched && [h1, published ?? h1].find((hash) => hash !== vouched.sums.zip);
+    if (wrong !== undefined) await withdrawal.contradicted(version, 'zip', wrong, vouched!, signal);
     if (published === undefined) {
       await publisher.zipHash(version, h1, signal);
     } else if (published !== h1) {
@@ -96,7 +112,7 @@ export function createStoredZips(options: {
         `${formatModuleVersion(version)}: the stored zip has ${h1}, but was published as ${published}`,
       );
     }
-    return { identity: blob.identity, h1 };
+    return { identity: blob.identity, h1, isVerified: vouched !== undefined };
   }
 
   /** The verdict on the blob as it is now: remembered, or the flight that will tell. */
@@ -125,14 +141,14 @@ export function createStoredZips(options: {
     key: string,
     info: BlobInfo,
     range: { start?: number; end?: number; signal: AbortSignal },
-    h1?: string,
+    content?: Content,
   ): AsyncGenerator<Uint8Array> {
     const blob = await store.get(key, range);
     if (blob === undefined || blob.identity !== info.identity) {
       await blob?.close();
       throw new StoaError('storage', `${key}: the stored zip changed while it was read`);
     }
-    const use = h1 === undefined ? blob : openZips.keep(key, blob, h1);
+    const use = content === undefined ? blob : openZips.keep(key, blob, content);
     try {
       yield* blob.read();
     } finally {
@@ -140,19 +156,28 @@ export function createStoredZips(options: {
     }
   }
 
-  function fromStore(key: string, info: BlobInfo, h1: string): Opened {
+  function fromStore(key: string, info: BlobInfo, content: Content): Opened {
     return {
       outcome: 'hit',
       size: info.size,
-      etag: `"${h1}-${info.size}"`,
+      etag: `"${content.h1}-${info.size}"`,
+      isVerified: content.isVerified,
       stored: true,
-      read: (range) => readBlob(key, info, range, h1),
+      read: (range) => readBlob(key, info, range, content),
       close: async () => undefined,
     };
   }
 
-  function fromOpen({ info, about: h1, read, close }: Lease<string>): Opened {
-    return { outcome: 'hit', size: info.size, etag: `"${h1}-${info.size}"`, stored: true, read, close };
+  function fromOpen({ info, about: { h1, isVerified }, read, close }: Lease<Content>): Opened {
+    return {
+      outcome: 'hit',
+      size: info.size,
+      etag: `"${h1}-${info.size}"`,
+      isVerified,
+      stored: true,
+      read,
+      close,
+    };
   }
 
   /** The bytes at once, the last of them after the verdict. */
@@ -173,7 +198,12 @@ export function createStoredZips(options: {
     };
   }
 
-  function load(key: string, info: BlobInfo, h1: string, signal: AbortSignal): Promise<Opened> {
+  function load(
+    key: string,
+    info: BlobInfo,
+    { h1, isVerified }: Content,
+    signal: AbortSignal,
+  ): Promise<Opened> {
     return loads.wait(
       key,
       signal,
@@ -182,7 +212,7 @@ export function createStoredZips(options: {
         const bytes = await readWhole(store, key, work);
         if (bytes?.length !== info.size)
           throw new StoaError('storage', `${key}: the stored zip changed while it was read`);
-        const opened = inMemory(bytes, `"${h1}-${info.size}"`);
+        const opened = { ...inMemory(bytes, `"${h1}-${info.size}"`), isVerified };
         memory.set(key, opened, bytes.length);
         return opened;
       },
@@ -201,18 +231,18 @@ export function createStoredZips(options: {
       const small = info.size <= options.memoryFileBytes;
       const judged = judge(version, key, info, ask.mayStream === true && !small ? life : ask.signal);
       if (judged instanceof Promise && ask.mayStream === true && !small) return withheld(key, info, judged);
-      const { h1 } = await judged;
-      return small ? load(key, info, h1, ask.signal) : fromStore(key, info, h1);
+      const content = await judged;
+      return small ? load(key, info, content, ask.signal) : fromStore(key, info, content);
     },
     async hash(version, signal) {
       await using blob = await openBlob(version, signal);
       return hashBlob(version, blob, signal);
     },
-    async trust(version, h1) {
+    async trust(version, about) {
       const key = formatKey(version.path, version.version, 'zip');
       const info = await store.stat(key, { signal: life });
       if (info !== undefined)
-        verdicts.set(key, { identity: info.identity, h1 }, key.length + info.identity.length);
+        verdicts.set(key, { identity: info.identity, ...about }, key.length + info.identity.length);
     },
   };
 }

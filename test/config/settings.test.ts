@@ -13,6 +13,7 @@ const others: Readonly<Record<string, string>> = {
   routes: 'git.example.com/*=https://b.example.com',
   private: 'git.example.com/*',
   sumdb: 'sum.golang.org https://sum.example.com',
+  sumdb_unreachable: 'verify-later',
   no_sumdb: 'open.example.com',
   credentials: '[[credentials]]\nhost = "git.example.com"\ntoken = "s3cret"',
   workers: '7',

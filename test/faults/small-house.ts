@@ -7,6 +7,7 @@ import type { HttpClient } from '../../src/net/client.ts';
 import type { Log } from '../../src/observe/log.ts';
 import type { Metrics } from '../../src/observe/metrics.ts';
 import type { Ask } from '../../src/stash/modules.ts';
+import type { Proof } from '../../src/stash/proof.ts';
 import { createStash, type Stash } from '../../src/stash/stash.ts';
 import { createVerifier } from '../../src/stash/verifier.ts';
 import { checked } from '../../src/storage/checked.ts';
@@ -18,6 +19,9 @@ import { openTempFolder } from '../../src/storage/temp-folder.ts';
 export interface SmallHouse extends AsyncDisposable {
   readonly stash: Stash;
 }
+
+/** Nobody vouches for anything. */
+export const noProof: Proof = { ask: async () => ({}), recall: async () => undefined };
 
 export async function openSmallHouse(root: string, upstream: string): Promise<SmallHouse> {
   const pool = createPoolGate();
@@ -39,6 +43,7 @@ export async function openSmallHouse(root: string, upstream: string): Promise<Sm
       log: noLog,
       instanceId: 'small-house',
     }),
+    proof: noProof,
     verifier,
     pool,
     turns,

@@ -22,7 +22,7 @@ const layers: Readonly<Record<string, Layer>> = {
   // Never storage: what is fetched goes into the spool of the caller.
   fetch: { imports: ['errors.ts', 'observe', 'module', 'net', 'vcs'] },
   sumdb: { imports: ['errors.ts', 'observe', 'module', 'net', 'storage'] },
-  stash: { imports: ['errors.ts', 'observe', 'module', 'storage', 'fetch'] },
+  stash: { imports: ['errors.ts', 'observe', 'module', 'storage', 'fetch', 'sumdb'] },
   // Never the stash itself: no download path can skip what app.ts puts around it.
   protocol: { imports: ['errors.ts', 'module'], types: ['stash/modules.ts'] },
   http: { imports: ['errors.ts', 'observe', 'module', 'protocol'], types: ['stash/modules.ts'] },

@@ -41,7 +41,7 @@ export async function openTestServer(changes: Changes = {}): Promise<TestServer>
   let count = 0;
   const server = await openServer({
     modules: { ...fakeModules, ...changes.modules },
-    caching: { shared: true, isVerified: () => false },
+    caching: { shared: true },
     loop: { header: 'stoa-via', check: () => undefined },
     health: async () => ({ ready: true, text: 'ok' }),
     version: { version: 'v1.2.3', date: '2026-11-22' },

@@ -6,7 +6,7 @@ import { answerFailure, answerGoproxy } from '../../src/protocol/goproxy.ts';
 import type { Answered, Ask, Modules, Opened } from '../../src/stash/modules.ts';
 
 const ask: Ask = { asker: { address: '127.0.0.1' }, signal: AbortSignal.abort() };
-const shared = { shared: true, isVerified: () => false };
+const shared = { shared: true };
 
 const answered: Answered = {
   bytes: Buffer.from('text'),
@@ -104,13 +104,12 @@ describe('the protocol', () => {
 
 describe('what caches may keep', () => {
   it('is a verified file for ever, where all clients may see the same', () => {
-    const cacheControl = (caching: typeof shared) =>
-      answerTo('example.com/m/@v/v1.0.0.zip', fake(), {}, caching).cacheControl;
-    expect(cacheControl({ shared: true, isVerified: () => true })).toBe(
-      'public, max-age=31536000, immutable',
-    );
-    expect(cacheControl({ shared: true, isVerified: () => false })).toBe('private, no-cache');
-    expect(cacheControl({ shared: false, isVerified: () => true })).toBe('private, no-cache');
+    const cacheControl = (caching: typeof shared, isVerified: boolean) =>
+      answerTo('example.com/m/@v/v1.0.0.zip', fake(answered, { ...opened, isVerified }), {}, caching)
+        .cacheControl;
+    expect(cacheControl({ shared: true }, true)).toBe('public, max-age=31536000, immutable');
+    expect(cacheControl({ shared: true }, false)).toBe('private, no-cache');
+    expect(cacheControl({ shared: false }, true)).toBe('private, no-cache');
   });
 
   it('is a stored file only with its ETag', () => {

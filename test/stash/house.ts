@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Fetcher } from '../../src/fetch/fetcher.ts';
 import { createGate } from '../../src/fetch/gate.ts';
-import { createRoute } from '../../src/fetch/route.ts';
+import { createRoute, type PatternRoute } from '../../src/fetch/route.ts';
 import type { RouteEntry } from '../../src/fetch/route-list.ts';
 import { createTurns } from '../../src/fetch/turns.ts';
 import { createUpstream } from '../../src/fetch/upstream.ts';
@@ -12,7 +12,8 @@ import { createLog, type Log, type LogFields } from '../../src/observe/log.ts';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
 import type { Freshness } from '../../src/stash/fresh.ts';
 import type { Ask, Opened } from '../../src/stash/modules.ts';
-import { createStash, type Stash, type StashLimits } from '../../src/stash/stash.ts';
+import type { Proof } from '../../src/stash/proof.ts';
+import { createStash, type Stash, type StashLimits, type StashOptions } from '../../src/stash/stash.ts';
 import { createVerifier } from '../../src/stash/verifier.ts';
 import { checked } from '../../src/storage/checked.ts';
 import { openDiskStore } from '../../src/storage/disk.ts';
@@ -20,6 +21,7 @@ import { createPoolGate } from '../../src/storage/pool-gate.ts';
 import type { BlobStore } from '../../src/storage/store.ts';
 import { openTempFolder } from '../../src/storage/temp-folder.ts';
 import { type FakeUpstream, startUpstream, type UpstreamModule } from '../fakes/upstream.ts';
+import { noProof } from '../faults/small-house.ts';
 
 /** A stash over a real disk store and a fake upstream, with a clock that a test moves. */
 export interface House extends AsyncDisposable {
@@ -45,8 +47,14 @@ export interface HouseOptions {
   readonly freshness?: Partial<Freshness>;
   /** The list of sources; by default the upstream alone. */
   readonly sources?: (upstream: string) => readonly RouteEntry[];
+  /** Other sources for some modules. */
+  readonly routes?: readonly PatternRoute[];
   /** What is behind the word `direct` in that list. */
   readonly direct?: Fetcher;
+  /** What vouches for versions, over the store of the house; by default nobody does. */
+  readonly proof?: (store: BlobStore) => Proof;
+  /** Told of versions that are published without proof. */
+  readonly unproved?: StashOptions['unproved'];
   /** Wraps the store, for faults. */
   readonly wrap?: (store: BlobStore) => BlobStore;
 }
@@ -83,7 +91,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const turns = createTurns();
   const gate = createGate({ zip: lane, file: lane });
   const fetcher = createRoute({
-    routes: [],
+    routes: options.routes ?? [],
     fallback,
     private: '',
     upstream: (url) => createUpstream({ turns, url, client, gate, metrics, log, instanceId: 'test' }),
@@ -96,12 +104,14 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     createStash({
       store,
       fetcher,
+      proof: options.proof?.(store) ?? noProof,
       verifier,
       pool,
       turns,
       log,
       metrics,
       scratch: temps.path,
+      ...(options.unproved && { unproved: options.unproved }),
       life: life.signal,
       now: () => clock.now,
       limits: {

@@ -61,7 +61,8 @@ export function createTaggedSource(path: string): TaggedSource {
     async query(_path, query) {
       const version = query === 'latest' ? [...tags.keys()].at(-1)! : query;
       const commit = commitOf(version);
-      return { source: 'direct', version, bytes: source.at(version, commit).info, commit };
+      const { info, mod } = source.at(version, commit);
+      return { source: 'direct', version, bytes: info, commit, goMod: mod };
     },
     async fetch({ version }, file, want: Want, spool, signal) {
       const wanted = await want.commit?.();
@@ -73,7 +74,7 @@ export function createTaggedSource(path: string): TaggedSource {
       await source.pause(file, 'after');
       await pipeline([fixture[file]], spool.begin({ source: 'direct' }), { signal });
       const moved = wanted !== undefined && tagged !== wanted;
-      return { source: 'direct', info: fixture.info, ...(moved && { moved: tagged }) };
+      return { source: 'direct', info: fixture.info, goMod: fixture.mod, ...(moved && { moved: tagged }) };
     },
   };
   return source;
