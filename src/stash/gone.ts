@@ -5,7 +5,7 @@ import type { BlobStore } from '../storage/store.ts';
 import { readWhole } from './publish.ts';
 
 /** One `gone/<sequence>` key, as JSON: why a version was taken away. */
-export interface Tombstone {
+interface Tombstone {
   readonly module: string;
   readonly version: string;
   readonly reason: string;

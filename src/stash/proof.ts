@@ -17,7 +17,7 @@ export interface Proof {
   recall(version: ModuleVersion, signal: AbortSignal): Promise<Vouched | undefined>;
 }
 
-export interface ProofAsking {
+interface ProofAsking {
   readonly signal: AbortSignal;
   readonly via?: string | undefined;
   /** Only an answer will do: a database that cannot be reached is a failure whatever the settings say. */
