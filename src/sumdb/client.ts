@@ -30,6 +30,9 @@ export interface SumdbClient {
   record(version: ModuleVersion, signal: AbortSignal, via?: string): Promise<Buffer>;
   /** A tile of the tree, one with hashes. */
   tile(tile: Tile, signal: AbortSignal, via?: string): Promise<Buffer>;
+  /** The same two where they are in memory. */
+  peekRecord(version: ModuleVersion): Buffer | undefined;
+  peekTile(tile: Tile): Buffer | undefined;
   /** The note of the newest head, after the database was asked for it; where it can't say, of the newest that is known. */
   latest(signal: AbortSignal, via?: string): Promise<Buffer>;
 }
@@ -99,6 +102,8 @@ export function createSumdbClient(options: SumdbClientOptions): SumdbClient {
       );
       return read!.data.subarray(0, tile.width * hashSize);
     },
+    peekRecord: (version) => lookups.peek(version)?.answer,
+    peekTile: tiles.peek,
     async latest(signal, via) {
       try {
         return (await refresh(signal, via)).note;

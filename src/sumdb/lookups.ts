@@ -18,6 +18,8 @@ import { recordHash, storedHashIndex } from './tlog.ts';
 /** What a database knows of versions, proved. */
 export interface Lookups {
   find(version: ModuleVersion, signal: AbortSignal, via?: string): Promise<Found>;
+  /** The same where it is in memory. */
+  peek(version: ModuleVersion): Found | undefined;
 }
 
 interface Found {
@@ -41,13 +43,32 @@ export function createLookups(options: LookupsOptions): Lookups {
   const { verifier, remote, store, tiles, heads, log, deadlineMs } = options;
   const { name } = verifier;
   const share = createShare<Found>(deadlineMs, (subject) => subject);
+  /** What was proved last: that takes a millisecond or two, and a record never changes. */
+  const recent = new Map<string, Found>();
+
+  function peek(version: ModuleVersion): Found | undefined {
+    const subject = formatModuleVersion(version);
+    const found = recent.get(subject);
+    if (found !== undefined) remember(subject, found);
+    return found;
+  }
+
+  function remember(subject: string, found: Found): void {
+    recent.delete(subject);
+    recent.set(subject, found);
+    if (recent.size > maxRecent) recent.delete(recent.keys().next().value!);
+  }
 
   /** Whoever asks for a version at the same time waits for the same answer. */
   async function find(version: ModuleVersion, signal: AbortSignal, via?: string): Promise<Found> {
     checkModuleVersion(version.path, version.version);
+    const known = peek(version);
+    if (known !== undefined) return known;
     const subject = formatModuleVersion(version);
     try {
-      return await share(subject, signal, (work) => search(version, work, via));
+      const found = await share(subject, signal, (work) => search(version, work, via));
+      remember(subject, found);
+      return found;
     } catch (error) {
       if (!isStoaError(error) || error.message.startsWith(subject)) throw error;
       const { kind, message, retryAfter } = error;
@@ -120,8 +141,10 @@ export function createLookups(options: LookupsOptions): Lookups {
     return { sums, answer: Buffer.concat([formatRecord(id, text), head.note]) };
   }
 
-  return { find };
+  return { find, peek };
 }
 
+/** Answers, of less than a KiB each. */
+const maxRecent = 4096;
 /** A record is short; a note may have many signatures. */
 const maxLookupBytes = 2 ** 20;
