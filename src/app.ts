@@ -30,6 +30,8 @@ import { createPoolGate, type PoolGate } from './storage/pool-gate.ts';
 import type { BlobStore } from './storage/store.ts';
 import { openTempFolder } from './storage/temp-folder.ts';
 import { type WriteWatch, watchWrites } from './storage/write-watch.ts';
+import { createMirror } from './sumdb/mirror.ts';
+import { serveDatabases } from './sumdb/served.ts';
 
 /** Milliseconds between two readings of what other processes withdrew. */
 const tombstonesMs = 5000;
@@ -47,13 +49,14 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
   const { store } = writes;
   const gate = createGate(laneLimits(settings));
   const sources = await openSources(settings, { gate, turns, metrics, log, instanceId, version });
+  const databases = sources.databases(store);
   const verifier = createVerifier({ threads: settings.workers });
   const census = createCensus(store);
   const stash = createStash({
     store,
     fetcher: sources.fetcher,
     proof: createProof({
-      databases: sources.databases(store),
+      databases,
       store,
       whenUnreachable: settings.sumdbUnreachable,
     }),
@@ -74,6 +77,7 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     settings: await serverSettings(settings),
     // Every request passes what is put around the stash here, in this order: nothing yet.
     modules: stash,
+    sumdb: serveDatabases(createMirror(databases)),
     caching: { shared: true },
     loop: { header: viaHeader, check: (via) => checkLoop(via, instanceId) },
     health: () => health(store, writes, unverified(settings, origins), life.signal),

@@ -6,6 +6,7 @@ import type { Answer } from '../protocol/answer.ts';
 import type { Caching } from '../protocol/cache-control.ts';
 import { errorAnswer } from '../protocol/failure.ts';
 import { answerFailure, answerGoproxy } from '../protocol/goproxy.ts';
+import { answerSumdb } from '../protocol/sumdb.ts';
 import type { Modules, Ready } from '../stash/modules.ts';
 import { createAsk, type RequestAsk } from './ask.ts';
 import type { AskerOf } from './client-address.ts';
@@ -68,6 +69,7 @@ export function createHandler(options: HandlerOptions): Handler {
       loop.check(via);
       ask.via = via;
     }
+    if ('sumdb' in route) return answerSumdb(route.sumdb, ask, caching);
     if (route.cachedOnly || isTrue(incoming.headers['disable-module-fetch'])) ask.cachedOnly = true;
     if (route.kind === 'zip' && canSeeACut(incoming)) ask.mayStream = true;
     return answerGoproxy(modules, route.target, ask, caching);

@@ -1,9 +1,11 @@
 import { StoaError } from '../errors.ts';
 import { parseTarget, type Target } from '../module/target.ts';
+import type { Sumdb, SumdbTarget } from '../protocol/sumdb.ts';
 
 /** What a URL path leads to. `kind` is the word in access lines and metrics. */
 export type Route =
   | { readonly kind: Target['kind']; readonly target: Target; readonly cachedOnly: boolean }
+  | { readonly kind: 'sumdb'; readonly sumdb: SumdbTarget }
   | { readonly kind: PageName; readonly page: PageName }
   | { readonly kind: 'other'; readonly error: StoaError };
 
@@ -15,6 +17,7 @@ export interface RoutesOptions {
   readonly prefix: string;
   /** A longer URL is refused. */
   readonly maxUrlLength: number;
+  readonly sumdb: Sumdb;
 }
 
 /** Finds the route of a URL as it stands in the request line. Hot URLs are remembered, a bounded number of them. */
@@ -25,7 +28,7 @@ export function createRoutes(options: RoutesOptions): (url: string) => Route {
     const known = young.get(url);
     if (known !== undefined) return known;
     const route = old.get(url) ?? parseRoute(url, options);
-    if (!('target' in route)) return route;
+    if (!('target' in route) && !('sumdb' in route)) return route;
     if (young.size >= generation) {
       old = young;
       young = new Map();
@@ -46,7 +49,10 @@ function parseRoute(url: string, options: RoutesOptions): Route {
     const page = pages.get(path) ?? pageBelow(path, options.prefix);
     if (page !== undefined) return { kind: page, page };
     if (!path.startsWith(`${options.prefix}/`)) throw unknownPath();
-    return moduleRoute(path.slice(options.prefix.length + 1));
+    const below = path.slice(options.prefix.length + 1);
+    if (below.startsWith(sumdbPrefix))
+      return { kind: 'sumdb', sumdb: options.sumdb.parse(below.slice(sumdbPrefix.length)) };
+    return moduleRoute(below);
   } catch (error) {
     if (error instanceof StoaError) return { kind: 'other', error };
     throw error;
@@ -77,6 +83,9 @@ function moduleRoute(path: string): Route {
   if (target === undefined) throw unknownPath();
   return { kind: target.kind, target, cachedOnly };
 }
+
+/** No module path begins so: its first element has a dot. */
+const sumdbPrefix = 'sumdb/';
 
 const cachedOnlyPrefix = 'cached-only/';
 

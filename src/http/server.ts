@@ -48,7 +48,7 @@ export async function openServer(options: ServerOptions): Promise<RunningServer>
   const handle = createHandler({
     ...options,
     clock,
-    routeOf: createRoutes({ prefix, maxUrlLength: limits.maxUrlLength }),
+    routeOf: createRoutes({ prefix, maxUrlLength: limits.maxUrlLength, sumdb: options.sumdb }),
     page: createPages({
       ...options,
       ...settings,

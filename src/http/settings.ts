@@ -2,6 +2,7 @@ import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { TraceIds } from '../observe/trace.ts';
 import type { Caching } from '../protocol/cache-control.ts';
+import type { Sumdb } from '../protocol/sumdb.ts';
 import type { Modules } from '../stash/modules.ts';
 import type { CertificateFiles } from './certificate.ts';
 import type { LoopCheck } from './handler.ts';
@@ -52,6 +53,7 @@ export interface ServerLimits {
 export interface ServerOptions {
   readonly settings: ServerSettings;
   readonly modules: Modules;
+  readonly sumdb: Sumdb;
   readonly caching: Caching;
   readonly loop: LoopCheck;
   readonly health: () => Promise<Health>;

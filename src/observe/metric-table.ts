@@ -24,7 +24,7 @@ export const metricTable = {
   stoa_requests_total: {
     type: 'counter',
     labels: ['kind', 'status'],
-    help: 'Finished requests by what was asked for (list, latest, query, info, mod, zip, or another route) and HTTP status; 499 for a client that left.',
+    help: 'Finished requests by what was asked for (list, latest, query, info, mod, zip, sumdb, or another route) and HTTP status; 499 for a client that left.',
   },
   stoa_request_duration_seconds: {
     type: 'histogram',

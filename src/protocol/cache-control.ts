@@ -22,6 +22,7 @@ export function failureCacheControl(caching: Caching, seconds: number): string {
   return seconds === 0 ? 'no-store' : lasting(caching, seconds);
 }
 
-function lasting(caching: Caching, seconds: number): string {
+/** The Cache-Control of what may be repeated for so many seconds. */
+export function lasting(caching: Caching, seconds: number): string {
   return `${caching.shared ? 'public' : 'private'}, max-age=${seconds}`;
 }

@@ -18,7 +18,8 @@ type MirrorTarget =
   | { readonly kind: 'lookup'; readonly database: SumdbClient; readonly version: ModuleVersion }
   | { readonly kind: 'tile'; readonly database: SumdbClient; readonly tile: Tile };
 
-interface MirrorAnswer {
+/** What is answered. */
+export interface MirrorAnswer {
   readonly body: Buffer;
   readonly type: 'text/plain; charset=UTF-8' | 'application/octet-stream';
   /** Seconds for which others may keep it. */

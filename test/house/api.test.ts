@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRoutes, type Route } from '../../src/http/routes.ts';
 import { type Stoa, startStoa, withoutFreshness } from '../fakes/stoa.ts';
 import { type FakeUpstream, startUpstream } from '../fakes/upstream.ts';
+import { noSumdb } from '../http/harness.ts';
 import { codeIn, pageNamed, tableOf } from './markdown.ts';
 import { readFiles, root } from './source.ts';
 
@@ -24,6 +25,7 @@ const kinds: Readonly<Record<Route['kind'], true>> = {
   version: true,
   robots: true,
   metrics: true,
+  sumdb: true,
   other: true,
 };
 
@@ -41,10 +43,11 @@ describe('docs/api.md', () => {
   test.each(rows)('has %s as it is routed', (path, kind) => {
     const url = path
       .replace('<module>', 'example.com/hello')
+      .replace('<database>', 'sum.example.com')
       .replace('<query>', 'main')
       .replace('<version>', 'v1.0.0')
       .replace('<anything else>', 'favicon.ico');
-    expect(createRoutes({ prefix: '', maxUrlLength: 4096 })(url).kind).toBe(kind);
+    expect(createRoutes({ prefix: '', maxUrlLength: 4096, sumdb: noSumdb })(url).kind).toBe(kind);
   });
 
   test('has every kind of route', () => {

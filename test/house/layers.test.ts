@@ -62,6 +62,7 @@ const layers: Readonly<Record<string, Layer>> = {
       'storage',
       'fetch',
       'sources',
+      'sumdb',
       'stash',
       'protocol',
       'http',

@@ -5,7 +5,16 @@ import { StoaError } from '../../src/errors.ts';
 import { openServer, type RunningServer } from '../../src/http/server.ts';
 import type { ServerOptions, ServerSettings } from '../../src/http/settings.ts';
 import type { AccessEntry } from '../../src/observe/log.ts';
+import type { Sumdb } from '../../src/protocol/sumdb.ts';
 import type { Answered, Modules, Opened } from '../../src/stash/modules.ts';
+
+/** A checksum database that has nothing. */
+export const noSumdb: Sumdb = {
+  parse: (path) => ({
+    quick: () => undefined,
+    answer: () => Promise.reject(new StoaError('notFound', `no ${path} here`)),
+  }),
+};
 
 /** What a test changes of the server it opens. */
 export interface Changes {
@@ -13,7 +22,7 @@ export interface Changes {
   readonly settings?: Partial<Omit<ServerSettings, 'limits'>> & {
     readonly limits?: Partial<ServerSettings['limits']>;
   };
-  readonly options?: Partial<Pick<ServerOptions, 'health' | 'caching' | 'loop'>>;
+  readonly options?: Partial<Pick<ServerOptions, 'health' | 'caching' | 'loop' | 'sumdb'>>;
 }
 
 /** A server on a free port of loopback, with what it reported. */
@@ -41,6 +50,7 @@ export async function openTestServer(changes: Changes = {}): Promise<TestServer>
   let count = 0;
   const server = await openServer({
     modules: { ...fakeModules, ...changes.modules },
+    sumdb: noSumdb,
     caching: { shared: true },
     loop: { header: 'stoa-via', check: () => undefined },
     health: async () => ({ ready: true, text: 'ok' }),

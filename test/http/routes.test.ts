@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StoaError } from '../../src/errors.ts';
 import { createRoutes } from '../../src/http/routes.ts';
+import { noSumdb } from './harness.ts';
 
-const routeOf = createRoutes({ prefix: '', maxUrlLength: 4096 });
+const routeOf = createRoutes({ prefix: '', maxUrlLength: 4096, sumdb: noSumdb });
 
 describe('a URL', () => {
   it.each([
@@ -47,7 +48,6 @@ describe('a URL', () => {
     ['/favicon.ico', 'no path'],
     ['/healthz/', 'no path'],
     ['/constructor', 'no path'],
-    ['/sumdb/sum.golang.org/supported', 'no path'],
     ['/cached-only/healthz', 'no path'],
     ['', 'slash'],
     ['*', 'slash'],
@@ -115,7 +115,7 @@ describe('a URL', () => {
 });
 
 describe('a path prefix', () => {
-  const prefixed = createRoutes({ prefix: '/go', maxUrlLength: 4096 });
+  const prefixed = createRoutes({ prefix: '/go', maxUrlLength: 4096, sumdb: noSumdb });
 
   it.each([
     ['/go', 'home'],
@@ -146,7 +146,7 @@ describe('what is remembered', () => {
   });
 
   it('is forgotten after many others', () => {
-    const routes = createRoutes({ prefix: '', maxUrlLength: 4096 });
+    const routes = createRoutes({ prefix: '', maxUrlLength: 4096, sumdb: noSumdb });
     const route = routes('/example.com/hot/@v/list');
     for (let i = 0; i < 10_000; i++) routes(`/example.com/m${i}/@v/list`);
     expect(routes('/example.com/hot/@v/list')).toEqual(route);
