@@ -12,6 +12,7 @@ export interface MetricEntry {
 const requestBuckets = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 ];
+const processBuckets = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
 const upstreamBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 /** Every metric of ours, by name; docs/metrics.md is made from it. Process and runtime metrics come from prom-client. */
@@ -58,6 +59,32 @@ export const metricTable = {
     labels: ['host'],
     help: 'Bytes of bodies received from sources.',
   },
+  stoa_vcs_processes_total: {
+    type: 'counter',
+    labels: ['command', 'result'],
+    help: 'Processes of git and ssh that ended, by the command of git: ok, failed (merge-base also where the answer is no) or stopped (by a deadline, for a client that left, or for want of work).',
+  },
+  stoa_vcs_process_duration_seconds: {
+    type: 'histogram',
+    labels: ['command'],
+    help: 'Time from the start of such a process to its end; connections and readers of objects are kept a while for who comes next.',
+    buckets: processBuckets,
+  },
+  stoa_vcs_requests_total: {
+    type: 'counter',
+    labels: ['host', 'kind', 'result'],
+    help: 'What was asked of repositories over git: their branches and tags (refs) or objects (pack), ok or failed.',
+  },
+  stoa_vcs_bytes_total: {
+    type: 'counter',
+    labels: ['host'],
+    help: 'Bytes of packs received from repositories.',
+  },
+  stoa_vcs_copies_removed_total: {
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Local copies of repositories that were removed: evicted for want of room, or broken.',
+  },
   stoa_events_total: {
     type: 'counter',
     labels: ['event'],
@@ -87,6 +114,21 @@ export const metricTable = {
     type: 'gauge',
     labels: [],
     help: 'Zips that wait for a worker thread.',
+  },
+  stoa_vcs_processes_running: {
+    type: 'gauge',
+    labels: [],
+    help: 'Processes of git and ssh that run.',
+  },
+  stoa_vcs_copies: {
+    type: 'gauge',
+    labels: [],
+    help: 'Local copies of repositories.',
+  },
+  stoa_vcs_copies_bytes: {
+    type: 'gauge',
+    labels: [],
+    help: 'Bytes of local copies of repositories.',
   },
   stoa_memory_tier_bytes: {
     type: 'gauge',

@@ -15,10 +15,22 @@ export interface Metrics {
   upstream(host: string, result: 'ok' | 'absent' | 'failed', bytes: number, durationMs: number): void;
   /** Something that an operator wants to alert on, by a fixed short name such as `mismatch` or `lying_upstream`. */
   event(name: string): void;
+  /** What the readers of repositories report. */
+  readonly vcs: VcsMetrics;
   /** A gauge of the table, which is read when metrics are rendered. Throws where it was given before. */
   gauge(name: GaugeName, read: () => number): void;
   /** The Prometheus text format. Process and runtime are watched from the first time on. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+/** The part of it that is about repositories. */
+export interface VcsMetrics {
+  /** A process that ended, by the command that it ran. */
+  process(command: string, result: 'ok' | 'failed' | 'stopped', durationMs: number): void;
+  /** One question for the refs of a repository, or one pack of its objects. */
+  request(host: string, kind: 'refs' | 'pack', result: 'ok' | 'failed', bytes: number): void;
+  /** A local copy that was removed. */
+  removed(reason: 'evicted' | 'broken'): void;
 }
 
 /** The numbers behind the metrics, as they stand now. */
@@ -27,6 +39,9 @@ export interface Recorded {
   readonly kinds: Slots<KindSlot>;
   readonly hosts: Slots<HostSlot>;
   readonly events: Slots<{ count: number }>;
+  readonly commands: Slots<CommandSlot>;
+  readonly remotes: Slots<RemoteSlot>;
+  readonly removedCopies: { evicted: number; broken: number };
   readonly gauges: ReadonlyMap<GaugeName, () => number>;
 }
 
@@ -55,18 +70,34 @@ interface HostSlot {
   bytes: number;
 }
 
+interface CommandSlot {
+  readonly seconds: Histogram;
+  ok: number;
+  failed: number;
+  stopped: number;
+}
+
+interface RemoteSlot {
+  readonly refs: { ok: number; failed: number };
+  readonly pack: { ok: number; failed: number };
+  bytes: number;
+}
+
 /** The metrics of a process. A label takes a bounded number of values; further ones become `other`. */
 export function createMetrics({ version }: { readonly version: string }): Metrics {
   const kinds = createSlots(32, createKindSlot);
   const hosts = createSlots(64, createHostSlot);
   const events = createSlots(64, () => ({ count: 0 }));
+  const commands = createSlots(32, createCommandSlot);
+  const remotes = createSlots(64, createRemoteSlot);
+  const removedCopies = { evicted: 0, broken: 0 };
   const gauges = new Map<GaugeName, () => number>();
   let renderer: Promise<Metrics['render']> | undefined;
 
   async function openRenderer(): Promise<Metrics['render']> {
     // prom-client takes 45 ms to load, which a start has no use for.
     const { createRenderer } = await import('./prometheus.ts');
-    return createRenderer({ version, kinds, hosts, events, gauges });
+    return createRenderer({ version, kinds, hosts, events, commands, remotes, removedCopies, gauges });
   }
 
   return {
@@ -85,6 +116,21 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     },
     event(name) {
       events.get(name).count++;
+    },
+    vcs: {
+      process(command, result, durationMs) {
+        const slot = commands.get(command);
+        slot[result]++;
+        slot.seconds.observe(durationMs / 1000);
+      },
+      request(host, kind, result, bytes) {
+        const slot = remotes.get(host);
+        slot[kind][result]++;
+        slot.bytes += bytes;
+      },
+      removed(reason) {
+        removedCopies[reason]++;
+      },
     },
     gauge(name, read) {
       if (gauges.has(name)) throw new Error(`gauge ${name} is there already`);
@@ -120,4 +166,13 @@ function createKindSlot(): KindSlot {
 function createHostSlot(): HostSlot {
   const seconds = createHistogram(metricTable.stoa_upstream_duration_seconds.buckets);
   return { seconds, ok: 0, absent: 0, failed: 0, bytes: 0 };
+}
+
+function createCommandSlot(): CommandSlot {
+  const seconds = createHistogram(metricTable.stoa_vcs_process_duration_seconds.buckets);
+  return { seconds, ok: 0, failed: 0, stopped: 0 };
+}
+
+function createRemoteSlot(): RemoteSlot {
+  return { refs: { ok: 0, failed: 0 }, pack: { ok: 0, failed: 0 }, bytes: 0 };
 }

@@ -4,7 +4,8 @@ import { metricTable } from './metric-table.ts';
 import type { Metrics, Recorded, Slots } from './metrics.ts';
 
 /** Renders what was recorded, and process and runtime, in a registry of its own. Nothing is copied before it is asked for. */
-export function createRenderer({ version, kinds, hosts, events, gauges }: Recorded): Metrics['render'] {
+export function createRenderer(recorded: Recorded): Metrics['render'] {
+  const { version, kinds, hosts, events, commands, remotes, removedCopies, gauges } = recorded;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   counter(registry, 'stoa_requests_total', (add) => {
@@ -31,6 +32,22 @@ export function createRenderer({ version, kinds, hosts, events, gauges }: Record
   counter(registry, 'stoa_events_total', (add) => {
     for (const [event, { count }] of events.entries()) add({ event }, count);
   });
+  counter(registry, 'stoa_vcs_processes_total', (add) => {
+    for (const [command, slot] of commands.entries())
+      for (const result of ['ok', 'failed', 'stopped'] as const) add({ command, result }, slot[result]);
+  });
+  counter(registry, 'stoa_vcs_requests_total', (add) => {
+    for (const [host, slot] of remotes.entries())
+      for (const kind of ['refs', 'pack'] as const)
+        for (const result of ['ok', 'failed'] as const) add({ host, kind, result }, slot[kind][result]);
+  });
+  counter(registry, 'stoa_vcs_bytes_total', (add) => {
+    for (const [host, { bytes }] of remotes.entries()) add({ host }, bytes);
+  });
+  counter(registry, 'stoa_vcs_copies_removed_total', (add) => {
+    for (const reason of ['evicted', 'broken'] as const) add({ reason }, removedCopies[reason]);
+  });
+  histogram(registry, 'stoa_vcs_process_duration_seconds', 'command', commands);
   histogram(registry, 'stoa_request_duration_seconds', 'kind', kinds);
   histogram(registry, 'stoa_upstream_duration_seconds', 'host', hosts);
   const { help, labels } = metricTable.stoa_build_info;
@@ -49,14 +66,14 @@ export function createRenderer({ version, kinds, hosts, events, gauges }: Record
   };
 }
 
-type CounterName = {
-  [Name in keyof typeof metricTable]: (typeof metricTable)[Name]['type'] extends 'counter' ? Name : never;
+type NameOf<Type> = {
+  [Name in keyof typeof metricTable]: (typeof metricTable)[Name]['type'] extends Type ? Name : never;
 }[keyof typeof metricTable];
 
 type Add = (labels: Record<string, string>, value: number) => void;
 
 /** Registers a counter whose values are read from our own numbers when it is rendered. */
-function counter(registry: Registry, name: CounterName, read: (add: Add) => void): void {
+function counter(registry: Registry, name: NameOf<'counter'>, read: (add: Add) => void): void {
   new Counter<string>({
     name,
     help: metricTable[name].help,
@@ -72,8 +89,8 @@ function counter(registry: Registry, name: CounterName, read: (add: Add) => void
 /** The same for a histogram. prom-client's own cannot be set, but a registry asks no more of a metric than its name and values. */
 function histogram(
   registry: Registry,
-  name: 'stoa_request_duration_seconds' | 'stoa_upstream_duration_seconds',
-  label: 'kind' | 'host',
+  name: NameOf<'histogram'>,
+  label: string,
   slots: Slots<{ readonly seconds: Histogram }>,
 ): void {
   const { help, type, buckets } = metricTable[name];

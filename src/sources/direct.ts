@@ -23,13 +23,17 @@ export function openDirect(
   outside: Outside,
   parts: Omit<UpstreamOptions, 'url'>,
 ): Direct {
-  const { client, gate } = parts;
+  const { client, gate, metrics } = parts;
   const repositories = openRepositories(settings, {
     client,
     outside,
     gate,
+    metrics: metrics.vcs,
     ...(settings.storage.type === 'disk' && { folder: join(settings.data, 'vcs') }),
   });
+  metrics.gauge('stoa_vcs_processes_running', () => repositories.usage().processes);
+  metrics.gauge('stoa_vcs_copies', () => repositories.usage().copies);
+  metrics.gauge('stoa_vcs_copies_bytes', () => repositories.usage().bytes);
   const zips = createZipWriter({ threads: settings.workers });
   const fetcher = createDirect({
     discover: repositories.discover,

@@ -10,12 +10,13 @@ import type { HttpClient } from '../net/client.ts';
 import { type Credentials, createCredentials } from '../net/credentials.ts';
 import { createReach } from '../net/reach.ts';
 import { trustedCertificates } from '../net/trust.ts';
+import type { VcsMetrics } from '../observe/metrics.ts';
 import { createGitRepos, type GitRepos } from '../vcs/git.ts';
 import { gitVersion } from '../vcs/git-command.ts';
 import { type OwnFolder, openOwnFolder } from '../vcs/own-folder.ts';
 import type { Remote } from '../vcs/remote.ts';
 import type { Repo } from '../vcs/repo.ts';
-import { createRun } from '../vcs/run.ts';
+import { createRun, type RunLimits } from '../vcs/run.ts';
 import type { Outside } from './outside.ts';
 
 /** The repositories of modules: where they are, and what is in them. */
@@ -25,6 +26,8 @@ export interface Repositories {
   readonly credentials: Credentials;
   /** What is read of a remote. Throws `config` where git is missing or too old; once there is one, it is found. */
   open(remote: Remote): Promise<Repo>;
+  /** What is kept and runs now; nothing before it was opened. */
+  usage(): { readonly processes: number; readonly copies: number; readonly bytes: number };
   /** Looks for git and opens the folder; rejects as `open` does. */
   ready(): Promise<void>;
   /** Ends what is under way; when it is fulfilled no process is left. */
@@ -38,11 +41,12 @@ export interface RepositoriesParts {
   readonly gate: Gate;
   /** For the local copies of git repositories; absent: one of their own, which goes in the end. */
   readonly folder?: string;
+  readonly metrics?: VcsMetrics;
 }
 
 export function openRepositories(
   settings: Settings,
-  { client, outside, gate, folder }: RepositoriesParts,
+  { client, outside, gate, folder, metrics }: RepositoriesParts,
 ): Repositories {
   const { privatePatterns } = outside;
   const credentials = createCredentials(outside.credentials, privatePatterns);
@@ -61,12 +65,13 @@ export function openRepositories(
     audience: (path) => credentials.audience(path),
     ping: resolve,
   });
-  const git = gitLater(settings, outside, folder);
+  const git = gitLater(settings, outside, folder, metrics);
   return {
     discover,
     resolve,
     credentials,
     open: async (remote) => (await git.repos()).open(remote),
+    usage: git.usage,
     ready: async () => void (await git.repos()),
     close: git.close,
   };
@@ -74,30 +79,38 @@ export function openRepositories(
 
 interface GitLater {
   repos(): Promise<GitRepos>;
+  usage: Repositories['usage'];
   close(): Promise<void>;
 }
 
 /** Git is looked for, and the folder opened, when it is first needed; what failed is tried again by the next who needs it. */
-function gitLater(settings: Settings, outside: Outside, given: string | undefined): GitLater {
+function gitLater(
+  settings: Settings,
+  outside: Outside,
+  given: string | undefined,
+  metrics: VcsMetrics | undefined,
+): GitLater {
   const life = new AbortController();
   let opening: Promise<GitRepos> | undefined;
+  let opened: GitRepos | undefined;
   let own: OwnFolder | undefined;
 
   async function open(): Promise<GitRepos> {
     const { vcs, net, fetch } = settings;
-    const run = createRun({
+    const limits: RunLimits = {
       processes: vcs.processes,
       waiting: fetch.queueLength,
       waitMs: fetch.queueWaitMs,
       memoryBytes: vcs.processMemoryBytes,
       // A pack is completed by what its server took for known.
       fileBytes: 2 * vcs.maxFetchBytes,
-    });
+    };
+    const run = createRun(limits, metrics);
     try {
       await gitVersion(run, vcs.path, life.signal);
       if (given === undefined) own ??= await openOwnFolder({ name: 'vcs' });
       const folder = given ?? join(own!.path, 'copies');
-      return await createGitRepos({
+      opened = await createGitRepos({
         folder,
         maxBytes: vcs.cacheBytes,
         maxFetchBytes: vcs.maxFetchBytes,
@@ -105,7 +118,9 @@ function gitLater(settings: Settings, outside: Outside, given: string | undefine
         path: vcs.path,
         stallMs: net.stallTimeoutMs,
         ...(outside.extraCa.length > 0 && { caFile: await writeAuthorities(folder, outside.extraCa) }),
+        ...(metrics !== undefined && { metrics }),
       });
+      return opened;
     } catch (error) {
       await run.close();
       throw error;
@@ -124,6 +139,7 @@ function gitLater(settings: Settings, outside: Outside, given: string | undefine
         throw error;
       }
     },
+    usage: () => opened ?? { processes: 0, copies: 0, bytes: 0 },
     async close() {
       life.abort();
       await (await opening?.catch(() => undefined))?.close();

@@ -1,3 +1,4 @@
+import type { VcsMetrics } from '../observe/metrics.ts';
 import type { GitSetup } from './git-command.ts';
 import type { GitCopy } from './git-copy.ts';
 import { about, brokenObjects, DamageError, localFailure } from './git-failure.ts';
@@ -32,6 +33,7 @@ export interface GitCopiesParts {
   readonly refs: GitRefs;
   readonly folders: GitFolders<GitCopy>;
   readonly idle: Idle;
+  readonly metrics?: VcsMetrics | undefined;
   /** Ends what runs for the copies. */
   readonly life: AbortSignal;
 }

@@ -1,3 +1,4 @@
+import type { VcsMetrics } from '../observe/metrics.ts';
 import type { GitObjects } from './git-objects.ts';
 import type { Remote } from './remote.ts';
 
@@ -34,4 +35,5 @@ export interface CopyParts {
   readonly objects: GitObjects;
   /** Told about how many bytes came in. */
   readonly grew: (bytes: number) => void;
+  readonly metrics?: VcsMetrics | undefined;
 }

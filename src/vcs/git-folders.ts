@@ -23,6 +23,7 @@ export interface GitFolders<T> {
   use(identity: string, hashLength: number, open: OpenCopy<T>): Promise<Lease<T>>;
   /** Bytes of all, as far as they were measured. */
   readonly bytes: number;
+  readonly count: number;
   /** Closes what is open; when it is fulfilled nothing is written any more. */
   close(): Promise<void>;
 }
@@ -36,6 +37,8 @@ export interface GitFoldersOptions {
   /** Of all folders; beyond it those go that were not used for longest. One in use stays. */
   readonly maxBytes: number;
   readonly now: () => number;
+  /** Told of each that is taken away. */
+  readonly removed?: ((reason: 'evicted' | 'broken') => void) | undefined;
 }
 
 interface Entry<T> {
@@ -58,6 +61,7 @@ export async function openFolders<T extends { close(): void }>({
   folder: root,
   maxBytes,
   now,
+  removed,
 }: GitFoldersOptions): Promise<GitFolders<T>> {
   const entries = new Map<string, Entry<T>>();
   /** Folders that give their names free. */
@@ -79,8 +83,9 @@ export async function openFolders<T extends { close(): void }>({
   }
 
   /** Its name is free when the promise is fulfilled. */
-  async function takeAway(entry: Entry<T>): Promise<void> {
+  async function takeAway(entry: Entry<T>, reason: 'evicted' | 'broken'): Promise<void> {
     if (entries.get(entry.name) !== entry) return;
+    removed?.(reason);
     resize(entry, 0);
     entries.delete(entry.name);
     const gone = (async () => {
@@ -109,7 +114,7 @@ export async function openFolders<T extends { close(): void }>({
     for (const entry of unused.sort((a, b) => a.usedAt - b.usedAt)) {
       if (bytes <= maxBytes) return;
       // What cannot be taken away now is found again at the next start.
-      takeAway(entry).catch(() => undefined);
+      takeAway(entry, 'evicted').catch(() => undefined);
     }
   }
 
@@ -166,7 +171,7 @@ export async function openFolders<T extends { close(): void }>({
       entry.copy ??= prepare(entry, hashLength, open);
       try {
         const copy = await entry.copy;
-        return { copy, discard: () => takeAway(entry), release: () => release(entry) };
+        return { copy, discard: () => takeAway(entry, 'broken'), release: () => release(entry) };
       } catch (error) {
         entry.users--;
         if (entries.get(name) === entry) entries.delete(name);
@@ -175,6 +180,9 @@ export async function openFolders<T extends { close(): void }>({
     },
     get bytes() {
       return bytes;
+    },
+    get count() {
+      return entries.size;
     },
     async close() {
       isClosed = true;

@@ -11,8 +11,8 @@ const looseObjects = 100;
 const unpackMs = 60_000;
 
 /**
- * Puts the objects of a pack into a repository: all of them, or none. Gives about how many bytes it takes there. Throws
- * `integrity` for a broken pack and for one that is larger than `maxBytes`.
+ * Puts the objects of a pack into a repository: all of them, or none. Gives how many bytes came, and about how many
+ * they take there. Throws `integrity` for a broken pack and for one that is larger than `maxBytes`.
  */
 export async function storePack(
   setup: GitSetup,
@@ -21,7 +21,7 @@ export async function storePack(
   pack: AsyncIterable<Buffer>,
   maxBytes: number,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<{ readonly received: number; readonly stored: number }> {
   const pieces = pack[Symbol.asyncIterator]();
   let bytes = 0;
 
@@ -68,7 +68,7 @@ export async function storePack(
       else begin.push(piece);
     }
     const objects = countObjects(Buffer.concat(begin.slice(0, 12)));
-    if (objects === 0) return 0;
+    if (objects === 0) return { received: bytes, stored: 0 };
     if (isWhole && objects < looseObjects) {
       const input = Buffer.concat(begin);
       const options = { input, timeoutMs: unpackMs, maxBytes: 64 * 1024 };
@@ -78,10 +78,10 @@ export async function storePack(
         options,
       );
       if (output.code !== 0) throw packFailure(remote, output);
-      return bytes + objects * 4096;
+      return { received: bytes, stored: bytes + objects * 4096 };
     }
     await index(begin);
-    return bytes;
+    return { received: bytes, stored: bytes };
   } finally {
     // The answer that the pack is part of is not left half read.
     await pieces.return?.(undefined);

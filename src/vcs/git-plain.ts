@@ -8,7 +8,7 @@ import { measureFolder, sweepFolder } from './git-layout.ts';
 import { isHash, isRefName } from './git-names.ts';
 import { createTurns } from './git-shared.ts';
 import { fetchOptions, type TransportLimits } from './git-transport.ts';
-import type { Remote } from './remote.ts';
+import { hostOf, type Remote } from './remote.ts';
 
 /** What fetching over older versions of the protocol needs. */
 export interface PlainParts extends CopyParts {
@@ -44,7 +44,7 @@ export async function listRemote(
  * A copy that git itself fetches into, as the go command has it (codehost/git.go): single commits by the name of a ref
  * while that is enough, and all branches and tags with their history once it is not.
  */
-export function createPlainCopy({ folder, objects, setup, limits, grew }: PlainParts): GitCopy {
+export function createPlainCopy({ folder, objects, setup, limits, grew, metrics }: PlainParts): GitCopy {
   const turns = createTurns();
   /** What the local branches and tags were last made equal to. */
   let mirrored: RemoteRefs | undefined;
@@ -61,18 +61,27 @@ export function createPlainCopy({ folder, objects, setup, limits, grew }: PlainP
     ];
     const command = gitCommand(setup, [...quiet, ...args], { folder, ...fetchOptions(remote, limits) });
     const before = await measureFolder(folder).catch(() => 0);
+    let grown = 0;
+    let result: 'ok' | 'failed' = 'failed';
     try {
       const output = await setup.run.output(command, signal, { timeoutMs: fetchMs, maxBytes: 1024 * 1024 });
-      if (output.code === 0) return;
-      // It was taken away because it is broken, which says nothing about the remote.
-      if (!(await exists('HEAD'))) throw new DamageError(output.stderr);
-      throw remoteFailure(remote, output);
+      if (output.code === 0) {
+        result = 'ok';
+        return;
+      }
+      const failure = remoteFailure(remote, output);
+      const isOfCopy = output.stderr.includes(folder) || !(await exists('HEAD'));
+      // It is broken, or was taken away because it is, which says nothing about the remote.
+      if (isOfCopy && failure.kind !== 'storage') throw new DamageError(output.stderr);
+      throw failure;
     } finally {
       // Once it is closed another copy may be in its place.
       if (!isClosed) {
         await sweepFolder(folder);
-        grew((await measureFolder(folder).catch(() => before)) - before);
+        grown = (await measureFolder(folder).catch(() => before)) - before;
+        grew(grown);
       }
+      if (!signal.aborted) metrics?.request(hostOf(remote), 'pack', result, Math.max(0, grown));
     }
   }
 

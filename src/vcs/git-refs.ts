@@ -1,4 +1,5 @@
 import { StoaError } from '../errors.ts';
+import type { VcsMetrics } from '../observe/metrics.ts';
 import type { GitSetup } from './git-command.ts';
 import type { RemoteRefs } from './git-copy.ts';
 import { about } from './git-failure.ts';
@@ -7,7 +8,7 @@ import { OldProtocolError } from './git-session.ts';
 import type { GitSessions } from './git-sessions.ts';
 import { type Shared, share } from './git-shared.ts';
 import type { TransportLimits } from './git-transport.ts';
-import type { Remote } from './remote.ts';
+import { hostOf, type Remote } from './remote.ts';
 
 /** What remotes say about their refs. */
 export interface GitRefs {
@@ -27,13 +28,14 @@ export interface GitRefsParts {
   readonly now: () => number;
   /** How old a recent answer is at most, in milliseconds since the question. */
   readonly maxAgeMs: number;
+  readonly metrics?: VcsMetrics | undefined;
 }
 
 /** Refs that are remembered of all last answers together, and remotes that are remembered to be old. */
 const maxRemembered = 500_000;
 const maxOld = 10_000;
 
-export function createRefs({ setup, sessions, limits, now, maxAgeMs }: GitRefsParts): GitRefs {
+export function createRefs({ setup, sessions, limits, now, maxAgeMs, metrics }: GitRefsParts): GitRefs {
   const asking = new Map<string, Shared<RemoteRefs>>();
   const answers = new Map<string, RemoteRefs>();
   const old = new Set<string>();
@@ -67,8 +69,12 @@ export function createRefs({ setup, sessions, limits, now, maxAgeMs }: GitRefsPa
     const shared = share(async (signal) => {
       try {
         const answer = { commits: await read(remote, signal), askedAt };
+        metrics?.request(hostOf(remote), 'refs', 'ok', 0);
         remember(key, answer);
         return answer;
+      } catch (error) {
+        if (!signal.aborted) metrics?.request(hostOf(remote), 'refs', 'failed', 0);
+        throw error;
       } finally {
         if (asking.get(key) === shared) asking.delete(key);
       }

@@ -9,7 +9,7 @@ import { sweepFolder } from './git-layout.ts';
 import { storePack } from './git-pack.ts';
 import type { GitSessions } from './git-sessions.ts';
 import { createBatch, createTurns } from './git-shared.ts';
-import type { Remote } from './remote.ts';
+import { hostOf, type Remote } from './remote.ts';
 
 /** What fetching over version 2 of the protocol needs. */
 export interface WireParts extends CopyParts {
@@ -35,7 +35,7 @@ const packOptions = ['thin-pack', 'no-progress', 'ofs-delta'];
  * are here. Nothing else is ever rewritten, so a process that is killed leaves at most files without use.
  */
 export function createWireCopy(parts: WireParts): GitCopy {
-  const { folder, objects, sessions, setup, maxFetchBytes, grew } = parts;
+  const { folder, objects, sessions, setup, maxFetchBytes, grew, metrics } = parts;
   const turns = createTurns();
   /** Commits whose folders are here, the last one fetched first. */
   let recent: readonly string[] = [];
@@ -58,12 +58,14 @@ export function createWireCopy(parts: WireParts): GitCopy {
       return await sessions.use(remote, signal, async (session) => {
         const filtered = filter !== undefined && session.canFilter ? [`filter ${filter}`] : [];
         const pack = session.fetch([...packOptions, ...filtered, ...args], signal);
-        const bytes = await storePack(setup, remote, folder, pack, maxFetchBytes, signal);
-        grew(bytes);
-        return bytes;
+        const { received, stored } = await storePack(setup, remote, folder, pack, maxFetchBytes, signal);
+        metrics?.request(hostOf(remote), 'pack', 'ok', received);
+        grew(stored);
+        return stored;
       });
     } catch (error) {
       if (error instanceof RefusedError && filter !== undefined) return fetch(remote, args, others, signal);
+      if (!signal.aborted) metrics?.request(hostOf(remote), 'pack', 'failed', 0);
       // Once it is closed another copy may be in its place.
       if (!isClosed) await sweepFolder(folder);
       throw error;

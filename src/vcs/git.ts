@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { VcsMetrics } from '../observe/metrics.ts';
 import type { GitSetup } from './git-command.ts';
 import { createCopies } from './git-copies.ts';
 import type { GitCopy } from './git-copy.ts';
@@ -16,8 +17,11 @@ import type { Run } from './run.ts';
 export interface GitRepos {
   /** A repository; its remote is asked when something is asked of it. */
   open(remote: Remote): Repo;
-  /** Bytes of the local copies. */
+  /** The local copies, and their bytes. */
+  readonly copies: number;
   readonly bytes: number;
+  /** Processes that run. */
+  readonly processes: number;
   /** Ends what is under way; when it is fulfilled no process is left. */
   close(): Promise<void>;
 }
@@ -42,6 +46,7 @@ export interface GitReposOptions {
   readonly refsMs?: number;
   /** Milliseconds for which connections and processes are kept open without use; default 10 s. */
   readonly idleMs?: number;
+  readonly metrics?: VcsMetrics;
 }
 
 /** Connections and processes that are kept without use, where there is room for them. */
@@ -50,7 +55,7 @@ const maxIdle = 16;
 /** Opens the folder and what lies in it from before. Throws the file system's error where it cannot be used. */
 export async function createGitRepos(options: GitReposOptions): Promise<GitRepos> {
   const { folder, maxBytes, maxFetchBytes, path, caFile, now = Date.now } = options;
-  const { stallMs = 60_000, refsMs = 2000, idleMs = 10_000 } = options;
+  const { stallMs = 60_000, refsMs = 2000, idleMs = 10_000, metrics } = options;
   const idle = createIdle({
     maxCount: maxIdle,
     idleMs,
@@ -63,14 +68,25 @@ export async function createGitRepos(options: GitReposOptions): Promise<GitRepos
   const end = new AbortController();
   const life = end.signal;
   const sessions = createSessions(setup, limits, idle, life);
-  const refs = createRefs({ setup, sessions, limits, now, maxAgeMs: refsMs });
-  const folders = await openFolders<GitCopy>({ folder: join(folder, 'repos'), maxBytes, now });
-  const copies = createCopies({ setup, limits, maxFetchBytes, sessions, refs, folders, idle, life });
+  const refs = createRefs({ setup, sessions, limits, now, maxAgeMs: refsMs, metrics });
+  const folders = await openFolders<GitCopy>({
+    folder: join(folder, 'repos'),
+    maxBytes,
+    now,
+    removed: metrics?.removed,
+  });
+  const copies = createCopies({ setup, limits, maxFetchBytes, sessions, refs, folders, idle, life, metrics });
 
   return {
     open: (remote) => createRepo(remote, { setup, refs, copies, life }),
+    get copies() {
+      return folders.count;
+    },
     get bytes() {
       return folders.bytes;
+    },
+    get processes() {
+      return run.running;
     },
     async close() {
       end.abort();

@@ -43,3 +43,8 @@ export interface RemoteSsh {
   /** The socket of an agent. */
   readonly agentSocket?: string;
 }
+
+/** The host of the public URL, as metrics name a remote. */
+export function hostOf({ url }: Remote): string {
+  return new URL(url).host;
+}

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { StoaError } from '../errors.ts';
+import type { VcsMetrics } from '../observe/metrics.ts';
 import { createLauncher, type Launcher } from './launch.ts';
 
 /** A program and what it is told: never through a shell's syntax, and with an environment of its own. */
@@ -89,7 +90,8 @@ const programMissing = 127;
 
 const maxStderr = 16 * 1024;
 
-export function createRun(limits: RunLimits): Run {
+/** What ended is told to `metrics`. */
+export function createRun(limits: RunLimits, metrics?: VcsMetrics): Run {
   const launcher = createLauncher();
   const waiting = new Set<() => void>();
   let running = 0;
@@ -140,7 +142,12 @@ export function createRun(limits: RunLimits): Run {
       leave();
       throw error;
     }
-    void process.ended.then(leave);
+    const startedAt = performance.now();
+    void process.ended.then(({ code, stopped }) => {
+      leave();
+      const result = stopped !== undefined ? 'stopped' : code === 0 ? 'ok' : 'failed';
+      metrics?.process(shortName(command), result, performance.now() - startedAt);
+    });
     return process;
   }
 
@@ -226,6 +233,11 @@ function closed(stream: Readable): Promise<void> {
 /** The command as messages name it: no argument beyond the first, which may be anything. */
 function nameOf({ program, args }: Command): string {
   return `${program} ${args[0] ?? ''}`.trim();
+}
+
+/** The command of git, else the program. */
+function shortName({ program, args: [first = ''] }: Command): string {
+  return /^[a-z]/.test(first) ? first : program;
 }
 
 function canceled(signal: AbortSignal): StoaError {

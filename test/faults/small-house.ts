@@ -108,6 +108,7 @@ const noMetrics: Metrics = {
   request: nothing,
   upstream: nothing,
   event: nothing,
+  vcs: { process: nothing, request: nothing, removed: nothing },
   gauge: nothing,
   render: async () => ({ contentType: 'text/plain', text: '' }),
 };

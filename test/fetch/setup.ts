@@ -6,6 +6,7 @@ import { createUpstream } from '../../src/fetch/upstream.ts';
 import type { HttpClient } from '../../src/net/client.ts';
 import { createHttpClient, type HttpClientOptions } from '../../src/net/http.ts';
 import type { LogFields } from '../../src/observe/log.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
 import { type FakeUpstream, startUpstream, type UpstreamOptions } from '../fakes/upstream.ts';
 
 /** An upstream client before a fake upstream, and what it reported. */
@@ -43,6 +44,7 @@ export async function startBed(
     turns: createTurns(),
     instanceId: 'this-server',
     metrics: {
+      ...createMetrics({ version: 'test' }),
       request() {},
       upstream: (host, result, bytes) =>
         reported.push(`${host === new URL(fake.url).host} ${result} ${bytes}`),

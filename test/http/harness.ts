@@ -6,6 +6,7 @@ import { openServer, type RunningServer } from '../../src/http/server.ts';
 import type { ServerOptions, ServerSettings } from '../../src/http/settings.ts';
 import type { AccessEntry } from '../../src/observe/log.ts';
 import type { Sumdb } from '../../src/protocol/sumdb.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
 import type { Answered, Modules, Opened } from '../../src/stash/modules.ts';
 
 /** A checksum database that has nothing. */
@@ -69,6 +70,7 @@ export async function openTestServer(changes: Changes = {}): Promise<TestServer>
       flush: async () => undefined,
     },
     metrics: {
+      ...createMetrics({ version: 'test' }),
       request: (...request) => void requests.push(request),
       upstream: () => undefined,
       event: (name) => void events.push(name),

@@ -68,6 +68,31 @@ describe('/metrics', () => {
     });
   });
 
+  test('counts what reading repositories took', async () => {
+    const metrics = createMetrics({ version: '1.2.3' });
+    metrics.vcs.process('archive', 'ok', 4);
+    metrics.vcs.process('archive', 'stopped', 400);
+    metrics.vcs.request('github.com', 'refs', 'ok', 0);
+    metrics.vcs.request('github.com', 'pack', 'ok', 1000);
+    metrics.vcs.request('github.com', 'pack', 'failed', 0);
+    metrics.vcs.removed('evicted');
+    expect(await samples(metrics, /^stoa_vcs.*(total|sum|le="0.5"|le="0.005")/)).toEqual({
+      'stoa_vcs_processes_total{command="archive",result="ok"}': 1,
+      'stoa_vcs_processes_total{command="archive",result="failed"}': 0,
+      'stoa_vcs_processes_total{command="archive",result="stopped"}': 1,
+      'stoa_vcs_process_duration_seconds_bucket{le="0.005",command="archive"}': 1,
+      'stoa_vcs_process_duration_seconds_bucket{le="0.5",command="archive"}': 2,
+      'stoa_vcs_process_duration_seconds_sum{command="archive"}': 0.404,
+      'stoa_vcs_requests_total{host="github.com",kind="refs",result="ok"}': 1,
+      'stoa_vcs_requests_total{host="github.com",kind="refs",result="failed"}': 0,
+      'stoa_vcs_requests_total{host="github.com",kind="pack",result="ok"}': 1,
+      'stoa_vcs_requests_total{host="github.com",kind="pack",result="failed"}': 1,
+      'stoa_vcs_bytes_total{host="github.com"}': 1000,
+      'stoa_vcs_copies_removed_total{reason="evicted"}': 1,
+      'stoa_vcs_copies_removed_total{reason="broken"}': 0,
+    });
+  });
+
   test('tells of the process and the event loop too', async () => {
     const { contentType, text } = await createMetrics({ version: '1' }).render();
     expect(contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
@@ -150,6 +175,8 @@ describe('docs/metrics.md', () => {
     metrics.request('zip', 'hit', 200, 1, 1);
     metrics.upstream('goproxy.io', 'ok', 1, 1);
     metrics.event('mismatch');
+    metrics.vcs.process('ls-tree', 'ok', 1);
+    metrics.vcs.request('github.com', 'refs', 'ok', 0);
     const gauges = Object.entries(metricTable).filter(
       ([, { type, labels }]) => type === 'gauge' && labels.length === 0,
     );

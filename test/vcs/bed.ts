@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { VcsMetrics } from '../../src/observe/metrics.ts';
 import { createGitRepos, type GitRepos as GitReader, type GitReposOptions } from '../../src/vcs/git.ts';
 import type { Remote } from '../../src/vcs/remote.ts';
 import { createRun, type Run, type RunLimits } from '../../src/vcs/run.ts';
@@ -12,6 +13,8 @@ export interface Bed extends AsyncDisposable {
   readonly repos: GitRepos;
   readonly server: GitServer;
   readonly run: Run;
+  /** What was reported for metrics, oldest first; of numbers whether they are more than none. */
+  readonly reports: readonly string[];
   readonly git: GitReader;
   /** The folder with the local copies. */
   readonly folder: string;
@@ -41,7 +44,13 @@ export async function openBed(options: BedOptions = {}): Promise<Bed> {
   const repos = await openGitRepos();
   const server = await startGitServer({ folder: repos.folder, ...options.server });
   const folder = await mkdtemp(join(tmpdir(), 'stoa-git-'));
-  const run = createRun({ ...limits, ...options.limits });
+  const reports: string[] = [];
+  const metrics: VcsMetrics = {
+    process: (command, result, ms) => void reports.push(`process ${command} ${result} ${ms > 0}`),
+    request: (host, kind, result, bytes) => void reports.push(`${host} ${kind} ${result} ${bytes > 0}`),
+    removed: (reason) => void reports.push(`removed ${reason}`),
+  };
+  const run = createRun({ ...limits, ...options.limits }, metrics);
   let passed = 0;
   const start = (more: Partial<GitReposOptions> = {}) =>
     createGitRepos({
@@ -51,6 +60,7 @@ export async function openBed(options: BedOptions = {}): Promise<Bed> {
       run,
       path: process.env.PATH!,
       now: () => Date.now() + passed,
+      metrics,
       ...options.git,
       ...more,
     });
@@ -59,6 +69,7 @@ export async function openBed(options: BedOptions = {}): Promise<Bed> {
     repos,
     server,
     run,
+    reports,
     get git() {
       return git;
     },

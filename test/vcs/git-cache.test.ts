@@ -83,14 +83,19 @@ describe.skipIf(git === undefined)('local copies', () => {
     expect((await readdir(packs)).length).toBeLessThan(10);
   });
 
-  test.each([false, true])(
-    'that turn out to be broken are made anew (after a restart: %s)',
-    async (restarts) => {
-      const { bed, hash, repo, reopen } = await openWithOne();
+  test.each([
+    [2, false],
+    [2, true],
+    [0, false],
+    [0, true],
+  ] as const)(
+    'that turn out to be broken are made anew (protocol %s, after a restart: %s)',
+    async (protocol, restarts) => {
+      const { bed, hash, repo, reopen } = await openWithOne({ server: { protocol } });
       await filesOf(repo, hash('one'));
-      const [name] = await copiesIn(bed);
-      for (const file of await filesBelow(join(bed.folder, 'repos', name!, 'objects')))
-        await truncate(file, 40);
+      for (const name of await copiesIn(bed))
+        for (const file of await filesBelow(join(bed.folder, 'repos', name, 'objects')))
+          await truncate(file, 40);
       if (restarts) await bed.restart();
       expect(Object.keys(await filesOf(reopen(), hash('one')))).toEqual(['go.mod', 'noise']);
       expect(await textOf(reopen(), hash('two'), 'go.mod')).toBe('module example.com/m\n');
@@ -242,6 +247,37 @@ describe.skipIf(git === undefined)('local copies', () => {
     ]);
     expect(new Set((await Promise.all(work)).map((results) => JSON.stringify(results)))).toEqual(
       new Set([JSON.stringify([2, 'module example.com/m\n', true, ['v1.1.0']])]),
+    );
+  });
+
+  test.each([2, 0] as const)('tell for metrics what they took (protocol %s)', async (protocol) => {
+    const { bed, hash, repo, server } = await openWithOne({ server: { protocol } });
+    await filesOf(repo, hash('one'));
+    // For a remote that turns out to be old another copy is begun.
+    expect(bed.git.copies).toBe(protocol === 2 ? 1 : 2);
+    expect(bed.git.processes).toBe(bed.run.running);
+    for (const name of await copiesIn(bed))
+      await rm(join(bed.folder, 'repos', name, 'objects'), { recursive: true });
+    bed.later();
+    await filesOf(repo, hash('one'));
+    bed.later();
+    server.fault('advertisement', { do: 'answer', status: 500 }, 2);
+    server.fault('ls-refs', { do: 'answer', status: 500 });
+    await failure(repo.refs(never), 'upstream');
+    await bed.restart({ maxBytes: 1 });
+    await expect.poll(() => copiesIn(bed)).toEqual([]);
+    const fetched = protocol === 2 ? ['unpack-objects', 'index-pack'] : ['ls-remote', 'fetch'];
+    expect(bed.reports).toEqual(
+      expect.arrayContaining([
+        'git.example.com refs ok false',
+        'git.example.com refs failed false',
+        'git.example.com pack ok true',
+        'removed broken',
+        'removed evicted',
+        'process cat-file stopped true',
+        ...['ls-tree', 'archive', ...fetched].map((command) => `process ${command} ok true`),
+        `process ${protocol === 2 ? 'remote-http' : 'ls-remote'} failed true`,
+      ]),
     );
   });
 
