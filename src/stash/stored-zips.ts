@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { StoaError } from '../errors.ts';
+import { isStoaError, StoaError } from '../errors.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -62,6 +62,8 @@ export function createStoredZips(options: {
 }): StoredZips {
   const { store, publisher, proof, withdrawal, verifier, metrics, memory, life } = options;
   const verdicts = createTier<Verdict>(64 * 1024 * 1024);
+  // Who asks again is told why, not cut again.
+  const refused = createTier<{ readonly identity: string; readonly error: StoaError }>(1024 * 1024);
   const openZips = createOpenZips<Content>({ life, now: options.now });
   const checks = createFlights<undefined, Verdict>({ deadlineMs: options.deadlineMs, life });
   const loads = createFlights<undefined, Opened>({ deadlineMs: options.deadlineMs, life });
@@ -124,12 +126,18 @@ export function createStoredZips(options: {
   ): Verdict | Promise<Verdict> {
     const known = verdicts.get(key);
     if (known?.identity === info.identity) return known;
+    const before = refused.get(key);
+    if (before?.identity === info.identity) throw before.error;
     return checks.wait(
       key,
       signal,
       () => undefined,
       async (_, work) => {
-        const verdict = await check(version, work);
+        const verdict = await check(version, work).catch((error: unknown) => {
+          if (isStoaError(error, 'integrity'))
+            refused.set(key, { identity: info.identity, error }, key.length + error.message.length);
+          throw error;
+        });
         verdicts.set(key, verdict, key.length + verdict.identity.length);
         return verdict;
       },

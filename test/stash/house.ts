@@ -86,7 +86,11 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const events: string[] = [];
   const metrics: Metrics = { ...createMetrics({ version: 'test' }), event: (name) => void events.push(name) };
   const warnings: House['warnings'] = [];
-  const log: Log = { ...quiet, warn: (message, fields) => void warnings.push({ message, fields }) };
+  const log: Log = {
+    ...quiet,
+    warn: (message, fields) => void warnings.push({ message, fields }),
+    error: () => undefined,
+  };
   const lane = { running: 32, queued: 100, waitMs: 10_000 };
   const turns = createTurns();
   const gate = createGate({ zip: lane, file: lane });
