@@ -39,6 +39,8 @@ export const units: Readonly<Record<string, Unit>> = {
   objects: { text: 'requests for objects', digits: 0 },
   received: { text: 'from upstream, MB', digits: 2 },
   growth: { text: 'RSS growth, MB', digits: 0 },
+  unverified: { text: 'the same unverified, ms', digits: 1 },
+  lookups: { text: 'requests to the database', digits: 0 },
   put: { text: 'a durable put, ms', digits: 1 },
   cold: { text: 'cold, s', digits: 2 },
   warm: { text: 'warm, s', digits: 2 },

@@ -89,6 +89,30 @@ export const measures: readonly Measure[] = [
   speed('direct-tree', 'line', 1),
   absolute('direct-tree', 'growth', 'MB that RSS grows by', 100),
   {
+    row: 'sumdb-mod',
+    text: 'round trips of 30 ms that verifying the first file adds',
+    bound: 2,
+    at: 'most',
+    value: (figures) =>
+      combine(
+        [figures.get('sumdb-mod', 'stoa', 'total'), figures.get('sumdb-mod', 'stoa', 'unverified')],
+        ([verified, unverified]) => (verified - unverified) / 30,
+      ),
+  },
+  absolute('sumdb-mod', 'lookups', 'requests to the database for the other files', 0),
+  {
+    row: 'sumdb-zip-10mb-relay',
+    text: 'total ÷ that of the same unverified',
+    bound: 1.05,
+    at: 'most',
+    value: (figures) =>
+      quotient(
+        figures.get('sumdb-zip-10mb-relay', 'stoa', 'total'),
+        figures.get('sumdb-zip-10mb-relay', 'stoa', 'unverified'),
+      ),
+  },
+  ratio('sumdb-tile', 'cpu', 'nginx', 1.8),
+  {
     row: 'go',
     text: 'the fastest peer’s warm go mod download ÷ ours',
     bound: 1,

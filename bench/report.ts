@@ -47,6 +47,7 @@ without any server between.
 - direct: modules read from their repositories, over smart HTTP with 30 ms a request: the first \`.mod\` of an unknown repository of
   64 MB, a second version's, an unchanged list, four paths below an unknown root, a zip of 17 MB; tree: a zip of 100 MB of files
   from the disk. \`line\` is \`git ls-remote\` for the list and \`go mod download\` for the zips.
+- sumdb: versions held against a checksum database with 30 ms a request; a tile of its log, passed on from memory.
 - go: \`go mod download\` of a project into an empty module cache.
 - start: from the start of a server with data to its first answers.
 

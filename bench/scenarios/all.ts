@@ -7,6 +7,7 @@ import { directRows, runDirect } from './direct.ts';
 import { runGo } from './go.ts';
 import { hotRowNames, runHot } from './hot.ts';
 import { runStart } from './start.ts';
+import { runSumdb, sumdbRows } from './sumdb.ts';
 
 /** What can be measured, and the rows of the table it fills. */
 export interface Scenario {
@@ -23,6 +24,7 @@ export const scenarios: readonly Scenario[] = [
   { rows: besideRows, run: runBeside },
   { rows: ['big'], run: runBig },
   { rows: directRows, run: runDirect },
+  { rows: sumdbRows, run: runSumdb },
   { rows: ['go'], run: runGo },
   { rows: ['start'], run: runStart },
 ];
