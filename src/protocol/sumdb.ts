@@ -18,7 +18,7 @@ export interface SumdbTarget {
   answer(ask: Pick<Ask, 'signal' | 'via'>): Promise<SumdbAnswer>;
 }
 
-export interface SumdbAnswer {
+interface SumdbAnswer {
   readonly body: Uint8Array;
   /** The Content-Type. */
   readonly type: string;
