@@ -190,7 +190,13 @@ export const databases: Type<DatabaseList> = {
   schema: () =>
     z
       .union([z.string(), z.array(z.string()).transform((entries) => entries.join(';'))])
-      .transform((raw, context) => told(context, () => parseDatabaseList(raw))),
+      .transform((raw, context) => told(context, () => parseDatabaseList(raw)))
+      .superRefine(({ rules }, context) => {
+        for (const pattern of rules.flatMap(({ patterns }) => patterns.split(','))) {
+          const message = checkPattern(pattern);
+          if (message !== undefined) context.addIssue({ code: 'custom', message });
+        }
+      }),
   format: formatDatabaseList,
 };
 

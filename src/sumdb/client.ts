@@ -9,7 +9,7 @@ import type { Head } from './head.ts';
 import { createHeads } from './heads.ts';
 import { createLookups } from './lookups.ts';
 import type { Verifier } from './note.ts';
-import type { Remote } from './remote.ts';
+import { neverAbsent, type Remote } from './remote.ts';
 import type { Sums } from './sums.ts';
 import { formatTilePath, type Tile, tileInTree } from './tile.ts';
 import { createTiles, tileHeight } from './tiles.ts';
@@ -68,7 +68,9 @@ export function createSumdbClient(options: SumdbClientOptions): SumdbClient {
       const known = await heads.newest(work, via);
       if (known !== undefined && now() - askedAt < freshMs) return known;
       const subject = `checksum database ${name}`;
-      const note = await remote.read({ target: 'latest', subject, maxBytes: maxNoteBytes }, work, via);
+      const note = await remote
+        .read({ target: 'latest', subject, maxBytes: maxNoteBytes }, work, via)
+        .catch((error: unknown) => Promise.reject(neverAbsent(error)));
       const head = await heads.believe(note, work, via);
       askedAt = now();
       return (await heads.newest(work, via)) ?? head;
@@ -119,4 +121,4 @@ export function createSumdbClient(options: SumdbClientOptions): SumdbClient {
 const maxNoteBytes = 2 ** 20;
 /** Milliseconds for which nobody asks again what the newest head is. */
 const freshMs = 5_000;
-const unreachable: readonly ErrorKind[] = ['notFound', 'upstream', 'timeout', 'overloaded'];
+const unreachable: readonly ErrorKind[] = ['upstream', 'timeout', 'overloaded'];

@@ -1,4 +1,4 @@
-import { StoaError } from '../errors.ts';
+import { isStoaError, StoaError } from '../errors.ts';
 import type { HttpClient, HttpReply } from '../net/client.ts';
 import { readRefusal } from '../net/refusal.ts';
 import { createShare } from '../net/share.ts';
@@ -46,6 +46,14 @@ export interface RemoteOptions {
 }
 
 /**
+ * What was wrong where a database must have what was asked for: that it lacks it says nothing of any module, it is out of
+ * order.
+ */
+export function neverAbsent(error: unknown): unknown {
+  return isStoaError(error, 'notFound') ? new StoaError('upstream', error.message, { cause: error }) : error;
+}
+
+/**
  * Reaches a database as the go command does (cmd/go modfetch/sumdb.go): through the first of the upstreams that says it
  * passes its answers on, and then only through that one; else at its own address. What was found out holds for an hour.
  */
@@ -80,7 +88,7 @@ export function createRemote(options: RemoteOptions): Remote {
         await ask(base, supported, signal, via);
         return base;
       } catch (error) {
-        if (error instanceof StoaError && error.kind === 'notFound') continue;
+        if (isStoaError(error, 'notFound')) continue;
         if (signal.aborted || entry.onError === 'stop') throw error;
         failure = error;
       }
@@ -116,7 +124,7 @@ export function createRemote(options: RemoteOptions): Remote {
   }
 
   function report(host: string, error: unknown, ms: number): void {
-    if (!(error instanceof StoaError) || error.kind === 'canceled') return;
+    if (!isStoaError(error) || error.kind === 'canceled') return;
     metrics.upstream(host, error.kind === 'notFound' ? 'absent' : 'failed', 0, ms);
   }
 

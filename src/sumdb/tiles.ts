@@ -3,7 +3,7 @@ import { createShare } from '../net/share.ts';
 import type { BlobStore } from '../storage/store.ts';
 import { partPrefix, targetKey } from './keys.ts';
 import { readStored } from './read-stored.ts';
-import type { Remote } from './remote.ts';
+import { neverAbsent, type Remote } from './remote.ts';
 import { formatTilePath, fullTile, type Tile } from './tile.ts';
 import { tileHashes } from './tile-hashes.ts';
 import { type Hash, hashSize, type Tree } from './tlog.ts';
@@ -83,9 +83,9 @@ export function createTiles({ name, remote, store, memoryBytes, deadlineMs }: Ti
       return await ask(tile);
     } catch (error) {
       const mayBeFull = isStoaError(error, 'notFound') || isStoaError(error, 'upstream');
-      if (tile.width === full.width || !mayBeFull) throw error;
+      if (tile.width === full.width || !mayBeFull) throw neverAbsent(error);
       // What was said about the tile that was wanted says more than what is said about the other.
-      const data = await ask(full).catch(() => Promise.reject(error));
+      const data = await ask(full).catch(() => Promise.reject(neverAbsent(error)));
       return data.subarray(0, tile.width * hashSize);
     }
   }

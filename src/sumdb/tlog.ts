@@ -140,7 +140,7 @@ export function formatTree({ size, hash }: Tree): string {
 
 /** The tree of such a text, whatever lines follow. Throws `integrity` for any other, and for one too large to compute with. */
 export function parseTree(text: string): Tree {
-  const [, digits = '', encoded = ''] = /^go\.sum database tree\n(0|[1-9]\d*)\n(.*)\n/.exec(text) ?? [];
+  const [, digits = '', encoded = ''] = /^go\.sum database tree\n(0|[1-9]\d*)\n([^\n]*)\n/.exec(text) ?? [];
   const hash = decodeBase64(encoded);
   if (hash?.length !== hashSize || Buffer.byteLength(text) > maxTreeBytes)
     throw new StoaError('integrity', 'malformed tree head');

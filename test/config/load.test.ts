@@ -191,6 +191,17 @@ describe('a wrong value is refused with the setting, the source, the value and w
       'fetch.max_zip: "1GiB" from STOA_FETCH_MAX_ZIP is not a size such as 256MiB, 10MB or a number of bytes, from 1KiB to 500MiB',
     ],
     [
+      'STOA_SUMDB',
+      'sum.example.com',
+      'sumdb: "sum.example.com" from STOA_SUMDB is not what GOSUMDB takes: sum.golang.org, a key, either with a URL behind it, or off; of several, all but one as patterns=database, with semicolons between them: checksum database: "sum.example.com" is neither a key nor a name that is known',
+    ],
+    // It would match nothing, and what it is meant for would be looked up in the other one.
+    [
+      'STOA_SUMDB',
+      'git.example.com/[=sum.golang.org;off',
+      'sumdb: "git.example.com/[=sum.golang.org;off" from STOA_SUMDB is not what GOSUMDB takes: sum.golang.org, a key, either with a URL behind it, or off; of several, all but one as patterns=database, with semicolons between them: the pattern git.example.com/[ is malformed',
+    ],
+    [
       'STOA_METRICS_ENABLED',
       'maybe',
       'metrics.enabled: "maybe" from STOA_METRICS_ENABLED is not true or false',

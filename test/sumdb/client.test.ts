@@ -128,6 +128,19 @@ describe('a look-up', () => {
     await expect(bed.client.lookup(hello, calm())).rejects.toMatchObject({ kind: 'upstream' });
   });
 
+  test.each(['no parts of tiles', 'no tiles'])(
+    'of a database that has %s says nothing of the version',
+    async (what) => {
+      const bed = await openBed({ modules: [hello] });
+      bed.fake.lie(
+        what === 'no tiles'
+          ? { tells: 'status', status: 404, target: /^tile/ }
+          : { tells: 'no parts of tiles' },
+      );
+      await expect(bed.client.lookup(hello, calm())).rejects.toMatchObject({ kind: 'upstream' });
+    },
+  );
+
   test('of a database that is down says which', async () => {
     const bed = await openBed({ modules: [hello] });
     await bed.fake.stop();
@@ -366,6 +379,16 @@ describe('what is passed on', () => {
     for (const path of ['tile/8/0/000.p/2', 'tile/8/0/x001/000', 'tile/8/60/000'])
       await expect(bed.client.tile(parseTilePath(path), calm())).rejects.toMatchObject({ kind: 'notFound' });
     expect(bed.fake.requests).toEqual(['latest']);
+  });
+
+  test('a tile or a head that the database should have, and lacks, is not told to be absent', async () => {
+    const bed = await openBed({ modules: [hello] });
+    const tile = parseTilePath('tile/8/0/000.p/1');
+    for (const target of [/^latest/, /^tile/]) {
+      const mend = bed.fake.lie({ tells: 'status', status: 404, target });
+      await expect(bed.client.tile(tile, calm())).rejects.toMatchObject({ kind: 'upstream' });
+      mend();
+    }
   });
 
   test('the newest head is asked for, and is the newest that is known where the database is down', async () => {
