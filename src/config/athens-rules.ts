@@ -144,6 +144,7 @@ const goVariables: ReadonlyMap<string, string> = new Map([
   ['GOVCS', 'vcs.govcs'],
   ['GOSUMDB', 'sumdb'],
   ['GONOSUMDB', 'no_sumdb'],
+  ['GOINSECURE', 'vcs.insecure'],
   ['HTTP_PROXY', 'net.http_proxy'],
   ['http_proxy', 'net.http_proxy'],
   ['HTTPS_PROXY', 'net.https_proxy'],
@@ -155,6 +156,5 @@ const goVariables: ReadonlyMap<string, string> = new Map([
 /** True for what tunes the go command and asks nothing of Stoa. */
 function isHarmless(variable: string, value: string): boolean {
   if (variable === 'GOAUTH') return value === 'off' || value === 'netrc';
-  if (variable === 'GOINSECURE') return false;
   return !/^(GIT|SSH|HG|SVN|BZR|FOSSIL)_/.test(variable);
 }

@@ -117,7 +117,7 @@ const schema = {
   credentials: setting<readonly Credential[]>(
     credentials,
     [],
-    '`[[credentials]]` with `host`, optional `path_prefix`, `modules` (patterns of the modules it serves; default: the private ones) and `allow_http`, and one of `username` with `password`, `token` with an optional `kind`, `header` with `value`, `ssh_key_file` or `ssh_agent`, these two with an optional `known_hosts_file`; `password_file`, `token_file` and `value_file` name files. As a variable: the TOML text of such tables. See [private modules](private-modules.md).',
+    '`[[credentials]]` with `host`, optional `path_prefix`, `modules` (patterns of the modules it serves; default: the private ones) and `allow_http`, and one of `username` with `password`, `token` with an optional `kind`, `header` with `value`, `ssh_key_file` or `ssh_agent`, these two with an optional `known_hosts_file`, `helper` with an optional `use_http_path`, or `github_app` with `private_key_file` and optional `installation_id` and `api_url`; `password_file`, `token_file` and `value_file` name files. As a variable: the TOML text of such tables. See [private modules](private-modules.md).',
     { secret: true },
   ),
   workers: setting(
@@ -303,6 +303,12 @@ const schema = {
       '',
       'Which version control systems may be used for which modules, before the rules of Go: `private:all,public:git|hg`.',
       { inherits: ['GOVCS'] },
+    ),
+    insecure: setting(
+      patterns,
+      [],
+      'Patterns of modules, as in GOINSECURE, whose page may come over plain http or with any certificate, and whose repository may be at an http URL. No credential goes there.',
+      { inherits: ['GOINSECURE'] },
     ),
     cacheBytes: setting(
       bytes('1MiB', '1TiB'),

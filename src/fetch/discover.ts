@@ -5,7 +5,7 @@ import type { Gate } from './gate.ts';
 import { type GoImport, isSameImport, matchGoImport } from './go-import.ts';
 import type { CheckVcs } from './govcs.ts';
 import { type TableRoot, tableRoot } from './host-table.ts';
-import { createMetaPages, type MetaPage } from './meta-page.ts';
+import { createMetaPages, type IsInsecure, type MetaPage } from './meta-page.ts';
 import { namedError } from './named-error.ts';
 import { createRecent } from './recent.ts';
 import { createAwaitRelated } from './related.ts';
@@ -29,6 +29,8 @@ export interface DiscoverOptions {
   readonly checkVcs: CheckVcs;
   /** Equal for modules that every host treats alike; see `Credentials`. */
   readonly audience: (module: string) => string;
+  /** Whether a module may be read over what others on the way can change, as GOINSECURE says; default: none. */
+  readonly isInsecure?: IsInsecure;
   /**
    * Asks whether a git repository is there, for paths that do not tell its scheme; fails when it is not. See
    * `ResolveRemote`.
@@ -49,11 +51,12 @@ export interface DiscoverOptions {
 const maxKept = 2 * 1024 * 1024;
 
 export function createDiscover(options: DiscoverOptions): Discover {
-  const { client, gate, checkVcs, audience, ping } = options;
+  const { client, gate, checkVcs, ping, isInsecure = () => false } = options;
   const { now = Date.now, keepMs = 300_000, absentMs = 10_000, deadlineMs = 30_000, gatherMs = 5 } = options;
   const roots = createRecent<RepoRoot>({ maxSize: maxKept, lifetimeMs: keepMs, now });
   const absences = createRecent<StoaError>({ maxSize: maxKept, lifetimeMs: absentMs, now });
-  const readPage = createMetaPages({ client, gate, audience, now, keepMs, deadlineMs });
+  const audience = (module: string) => `${options.audience(module)}${isInsecure(module) ? ' insecure' : ''}`;
+  const readPage = createMetaPages({ client, gate, audience, isInsecure, now, keepMs, deadlineMs });
   const awaitRelated = createAwaitRelated({ gatherMs, isKnown: (path) => roots.get(path) !== undefined });
 
   /** What is known of a path; undefined when nothing is. */
@@ -78,7 +81,7 @@ export function createDiscover(options: DiscoverOptions): Discover {
   }
 
   async function ask(path: string, signal: AbortSignal): Promise<RepoRoot> {
-    const table = tableRoot(path);
+    const table = tableRoot(path, isInsecure(path));
     if (table !== undefined) checkVcs(path, table.root, table.vcs);
     if (table?.urls.length === 1) return rootOf(table, table.urls[0]);
     const known = recall(path);
@@ -124,7 +127,7 @@ export function createDiscover(options: DiscoverOptions): Discover {
     if (found.prefix !== path) confirm(found, path, page, await readPage(found.prefix, path, signal));
     const { subdir, url } = found;
     const vcs = vcsOf(found, page.url);
-    const problem = subdirProblem(subdir) ?? urlProblem(url, vcs);
+    const problem = subdirProblem(subdir) ?? urlProblem(url, vcs, isInsecure(path));
     if (problem !== undefined) throw new StoaError('notFound', `${page.url} names ${problem}`);
     if (vcs !== 'mod') checkVcs(path, found.prefix, vcs);
     return {
@@ -173,9 +176,10 @@ function subdirProblem(subdir: string): string | undefined {
     : undefined;
 }
 
-function urlProblem(url: string, vcs: VcsName | 'mod'): string | undefined {
+function urlProblem(url: string, vcs: VcsName | 'mod', insecure: boolean): string | undefined {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\/[^\x00-\x20\x7f]*$/i.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined || url.length > maxUrlLength) return `no URL of a repository: ${quote(url)}`;
   const isSecure = vcs === 'mod' ? scheme === 'https' : isSecureScheme(scheme);
-  return isSecure ? undefined : `a repository whose URL is not secure: ${quote(url)}`;
+  const isOpen = vcs === 'mod' ? scheme === 'http' : scheme !== 'file';
+  return isSecure || (insecure && isOpen) ? undefined : `a repository whose URL is not secure: ${quote(url)}`;
 }

@@ -11,12 +11,13 @@ export interface TableRoot {
 
 /**
  * The repository of a module path on a host whose paths are known, or of one that names its system as `….git` does
- * (vcsPaths in cmd/go/internal/vcs/vcs.go). Undefined for all others: they are asked themselves. Throws `notFound` for a
- * path that a known host cannot have.
+ * (vcsPaths in cmd/go/internal/vcs/vcs.go). Undefined for all others: they are asked themselves. Where the path does not tell
+ * the scheme, one over which others may change what is read counts only for an `insecure` module. Throws `notFound` for a path
+ * that a known host cannot have.
  */
-export function tableRoot(path: string): TableRoot | undefined {
+export function tableRoot(path: string, insecure = false): TableRoot | undefined {
   const host = hosts.find(({ prefix }) => hasPathPrefix(path, prefix));
-  if (host === undefined) return suffixRoot(path);
+  if (host === undefined) return suffixRoot(path, insecure);
   const root = host.pattern.exec(path)?.[1];
   if (root === undefined) {
     throw new StoaError('notFound', `${path}: invalid ${host.prefix} import path`);
@@ -75,9 +76,12 @@ const hosts: readonly KnownHost[] = [
   },
 ];
 
-/** The schemes of each system, in the order in which the go command tries them (Scheme of cmd/go/internal/vcs.Cmd). */
+/**
+ * The schemes of each system, in the order in which the go command tries them (Scheme of cmd/go/internal/vcs.Cmd). It begins
+ * with `git` for git, over which nothing is read here.
+ */
 const schemes: Readonly<Record<VcsName, readonly string[]>> = {
-  git: ['git', 'https', 'http', 'git+ssh', 'ssh'],
+  git: ['https', 'http', 'git+ssh', 'ssh'],
   hg: ['https', 'http', 'ssh'],
   svn: ['https', 'http', 'svn', 'svn+ssh'],
   fossil: ['https', 'http'],
@@ -87,7 +91,7 @@ const schemes: Readonly<Record<VcsName, readonly string[]>> = {
  * The root that ends with the last path element that has the suffix of a system. It is found by elements, since the go
  * command's expression for it takes exponential time where expressions backtrack.
  */
-function suffixRoot(path: string): TableRoot | undefined {
+function suffixRoot(path: string, insecure: boolean): TableRoot | undefined {
   const [host, ...elements] = path.split('/');
   if (
     !/^[a-z0-9.-]+\.[a-z0-9.-]+$/.test(host!) ||
@@ -100,7 +104,8 @@ function suffixRoot(path: string): TableRoot | undefined {
   const root = [host, ...elements.slice(0, at + 1)].join('/');
   const vcs = suffix.exec(root)![1] as VcsName;
   const repo = root.slice(0, -`.${vcs}`.length);
-  const [first, ...others] = schemes[vcs].filter(isSecureScheme).map((scheme) => `${scheme}://${repo}`);
+  const allowed = schemes[vcs].filter((scheme) => insecure || isSecureScheme(scheme));
+  const [first, ...others] = allowed.map((scheme) => `${scheme}://${repo}`);
   return { root, vcs, urls: [first!, ...others] };
 }
 

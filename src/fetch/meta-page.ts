@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { StoaError } from '../errors.ts';
-import type { HttpClient } from '../net/client.ts';
+import type { HttpClient, HttpReply } from '../net/client.ts';
 import { isUnknownHost } from '../net/failure.ts';
 import { createShare } from '../net/share.ts';
 import type { Gate } from './gate.ts';
@@ -23,11 +23,16 @@ export interface MetaPage {
  */
 export type ReadMetaPage = (path: string, module: string, signal: AbortSignal) => Promise<MetaPage>;
 
+/** Tells whether a module may be read over what others on the way can change. */
+export type IsInsecure = (module: string) => boolean;
+
 export interface MetaPageOptions {
   readonly client: HttpClient;
   readonly gate: Gate;
   /** Equal for modules that every host treats alike. */
   readonly audience: (module: string) => string;
+  /** For these modules a page may come from a host with any certificate, or over plain http where no other way leads there. */
+  readonly isInsecure: IsInsecure;
   readonly now: () => number;
   /** Milliseconds for which a page with tags is kept. */
   readonly keepMs: number;
@@ -42,21 +47,38 @@ const maxKept = 4 * 1024 * 1024;
 const maxPageBytes = 1024 * 1024;
 
 export function createMetaPages(options: MetaPageOptions): ReadMetaPage {
-  const { client, gate, audience, now, keepMs, deadlineMs } = options;
+  const { client, gate, audience, isInsecure, now, keepMs, deadlineMs } = options;
   const kept = createRecent<MetaPage>({ maxSize: maxKept, lifetimeMs: keepMs, now });
   const share = createShare<MetaPage>(deadlineMs, hostOf);
 
-  async function fetch(url: URL, module: string, signal: AbortSignal): Promise<MetaPage> {
-    const leave = await gate.enter(url.host, 'file', signal);
+  /** The answer, and where it was asked for: where one way leads nowhere, by the next one. */
+  async function ask(ways: readonly [Way, ...Way[]], module: string, signal: AbortSignal): Promise<Asked> {
+    const [{ url, insecure }, next, ...others] = ways;
+    const late = new AbortController();
+    const timer = next && setTimeout(() => late.abort(), patienceMs);
     try {
       const reply = await client.get(url, {
-        signal,
+        signal: AbortSignal.any([signal, late.signal]),
         module,
         stranger: true,
+        insecure,
         // Not the size of the page counts but how much of it is read.
         maxBytes: Number.MAX_SAFE_INTEGER,
         compressed: true,
       });
+      return { url, reply };
+    } catch (error) {
+      if (next === undefined || signal.aborted || isUnknownHost(error)) throw error;
+      return ask([next, ...others], module, signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function fetch(page: URL, module: string, signal: AbortSignal): Promise<MetaPage> {
+    const leave = await gate.enter(page.host, 'file', signal);
+    try {
+      const { url, reply } = await ask(waysTo(page, isInsecure(module)), module, signal);
       const { imports, end } = await readHead(url.host, reply.body);
       if (imports.length > 0) return { url: url.href, imports };
       if (reply.status !== 200) throw statusError(url.href, reply);
@@ -64,7 +86,7 @@ export function createMetaPages(options: MetaPageOptions): ReadMetaPage {
       throw new StoaError('notFound', `no go-import meta tag at ${url.href}${reason}`);
     } catch (error) {
       if (!isUnknownHost(error)) throw error;
-      throw new StoaError('notFound', `${url.host}: no such host`, { cause: error });
+      throw new StoaError('notFound', `${page.host}: no such host`, { cause: error });
     } finally {
       leave();
     }
@@ -78,6 +100,29 @@ export function createMetaPages(options: MetaPageOptions): ReadMetaPage {
     kept.set(key, page, JSON.stringify(page).length);
     return page;
   };
+}
+
+/** How a page is asked for. */
+interface Way {
+  readonly url: URL;
+  readonly insecure: boolean;
+}
+
+interface Asked {
+  readonly url: URL;
+  readonly reply: HttpReply;
+}
+
+/** Milliseconds for a way to a page when there is another one, as the go command has it. */
+const patienceMs = 5_000;
+
+/** The go command's ways (cmd/go/internal/web); before them the one over which a credential may go. */
+function waysTo(url: URL, insecure: boolean): readonly [Way, ...Way[]] {
+  const safe = { url, insecure: false };
+  if (!insecure) return [safe];
+  const plain = new URL(url);
+  plain.protocol = 'http:';
+  return [safe, { url, insecure }, { url: plain, insecure }];
 }
 
 /** The page of an import path (urlForImportPath of cmd/go/internal/vcs). */

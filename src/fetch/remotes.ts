@@ -3,11 +3,13 @@ import { matchesPatterns } from '../module/pattern.ts';
 import { quote } from '../module/quote.ts';
 import { parseAddress } from '../net/address.ts';
 import type { HttpClient, HttpReply } from '../net/client.ts';
-import type { ChosenCredential, Credentials } from '../net/credentials.ts';
+import type { Credentials } from '../net/credentials.ts';
+import type { Login } from '../net/login.ts';
 import type { Reach } from '../net/reach.ts';
 import { createShare } from '../net/share.ts';
-import type { Remote, RemoteCredential, RemoteSsh } from '../vcs/remote.ts';
+import type { Remote, RemoteSsh } from '../vcs/remote.ts';
 import type { Gate } from './gate.ts';
+import type { IsInsecure } from './meta-page.ts';
 import { namedError } from './named-error.ts';
 import { createRecent } from './recent.ts';
 import { formatRepoUrl, parseRepoUrl, type RepoUrl } from './repo-url.ts';
@@ -34,6 +36,8 @@ export interface RemotesOptions {
   /** GOPRIVATE patterns. */
   readonly privatePatterns: string;
   readonly gate: Gate;
+  /** Whether the repository of a module may be at an http URL, as GOINSECURE says; default: that of none. */
+  readonly isInsecure?: IsInsecure;
   readonly now?: () => number;
   /** Milliseconds for which it is not asked again where a repository is; default 5 min. */
   readonly keepMs?: number;
@@ -51,7 +55,13 @@ const service = '?service=git-upload-pack';
 
 export function createRemotes(options: RemotesOptions): ResolveRemote {
   const { client, credentials, reach, rewrites, privatePatterns, gate } = options;
-  const { now = Date.now, keepMs = 300_000, absentMs = 10_000, deadlineMs = 60_000 } = options;
+  const {
+    isInsecure = () => false,
+    now = Date.now,
+    keepMs = 300_000,
+    absentMs = 10_000,
+    deadlineMs = 60_000,
+  } = options;
   const places = createRecent<RepoUrl>({ maxSize: maxKept, lifetimeMs: keepMs, now });
   const absences = createRecent<StoaError>({ maxSize: maxKept, lifetimeMs: absentMs, now });
   const share = createShare<RepoUrl>(deadlineMs, (key) => new URL(key.split(' ', 1)[0]!).host);
@@ -97,14 +107,15 @@ export function createRemotes(options: RemotesOptions): ResolveRemote {
     const fetchUrl = formatRepoUrl(place);
     const target = new URL(`${fetchUrl}${infoRefs}`);
     const way = await reach(target, signal);
-    const chosen = credentials.choose(target, { module: path, redirected: true });
-    return {
+    const remote = {
       url,
       fetchUrl,
-      key: keyOf(fetchUrl, chosen),
       ...('proxy' in way ? { proxy: way.proxy.href } : { resolve: resolveEntries(place, way.addresses) }),
-      ...(chosen && { credential: credentialOf(chosen) }),
     };
+    const chosen = credentials.choose(target, { module: path, redirected: true });
+    const login = await chosen?.login(signal);
+    if (chosen === undefined || login === undefined || 'none' in login) return { ...remote, key: fetchUrl };
+    return withLogin({ ...remote, key: `${fetchUrl} ${chosen.id}` }, login);
   }
 
   async function overSsh(asked: RepoUrl, url: string, path: string, signal: AbortSignal): Promise<Remote> {
@@ -125,13 +136,13 @@ export function createRemotes(options: RemotesOptions): ResolveRemote {
     };
     // Who runs this server is nobody there; the large hosts all have this user.
     const fetchUrl = formatRepoUrl(asked).replace('://', `://${asked.user || 'git'}@`);
-    return { url, fetchUrl, key: keyOf(fetchUrl, chosen), ssh };
+    return { url, fetchUrl, key: `${fetchUrl} ${chosen.id}`, ssh };
   }
 
   return async (url, path, signal) => {
     try {
       const stated = parsed(url);
-      if (stated.scheme !== 'https' && stated.scheme !== 'ssh') {
+      if (stated.scheme === 'file' || (stated.scheme === 'http' && !isInsecure(path))) {
         throw new StoaError('notFound', `${url} is no URL that is safe to read from`);
       }
       const asked = parsed(rewriteUrl(url, rewrites));
@@ -180,14 +191,17 @@ function placeOf(url: string, reply: HttpReply): RepoUrl {
   return place;
 }
 
-/** Nobody may share the copy of a repository with who needs no credential for it, or another one. */
-function keyOf(fetchUrl: string, chosen: ChosenCredential | undefined): string {
-  return chosen === undefined ? fetchUrl : `${fetchUrl} ${chosen.id}`;
-}
-
-function credentialOf({ secret, header }: ChosenCredential): RemoteCredential {
-  if (secret.kind === 'basic') return { username: secret.username, password: secret.password };
-  return { header: `${header!.name}: ${header!.value}` };
+/** The remote as who has this login asks it. */
+function withLogin(remote: Remote, login: Login): Remote {
+  const { header, basic } = login;
+  return {
+    ...remote,
+    credential: basic ?? { header: `${header.name}: ${header.value}` },
+    async renew(signal) {
+      const other = await login.refused(signal);
+      return other && withLogin(remote, other);
+    },
+  };
 }
 
 /** None where the host is written as an address: there is nothing to look up. */

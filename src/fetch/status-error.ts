@@ -9,17 +9,20 @@ import { formatStatus } from '../net/refusal.ts';
  * is broken, or refuses the credential we sent has not said so (`upstream`).
  */
 export function statusError(url: string, reply: HttpReply): StoaError {
-  const { status, retryAfter, authorized = false } = reply;
+  const { status, retryAfter, authorized = false, lacking } = reply;
   const text = `${url} answered ${formatStatus(status)}`;
   const wantsLogin = status === 401 || status === 403;
   if (wantsLogin && authorized)
     return new StoaError('upstream', `${text} to the credential that we have for it`);
   if (wantsLogin)
-    return new StoaError('notFound', `${text}, and we have no credential that serves this module`);
+    return new StoaError(
+      'notFound',
+      `${text}, and ${lacking ?? 'we have no credential that serves this module'}`,
+    );
   if (status >= 500 || passing.has(status)) {
     return new StoaError('upstream', text, retryAfter === undefined ? {} : { retryAfter });
   }
-  return new StoaError('notFound', text);
+  return new StoaError('notFound', lacking === undefined ? text : `${text}, and ${lacking}`);
 }
 
 /** Statuses below 500 that say: not now. */

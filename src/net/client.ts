@@ -7,13 +7,21 @@ export interface HttpClient {
    * password in the URL are not sent. A status or a broken connection that is worth another try was already
    * tried again.
    *
-   * Throws `upstream` (could not connect, broken answer, refused redirect or address), `timeout` (the message
-   * names the deadline), `integrity` (the declared length is beyond `maxBytes`) or `canceled` (the signal, or
+   * A 401 is passed on after what gave the credential was asked for another one.
+   *
+   * Throws `upstream` (could not connect, broken answer, refused redirect or address, no answer from what gives a
+   * credential), `timeout` (the message names the deadline), `integrity` (the declared length is beyond `maxBytes`) or `canceled` (the signal, or
    * `close`). Messages begin with the host, name no path, and hold no secret.
    */
   get(url: URL, request: HttpRequest): Promise<HttpReply>;
   /** Ends idle connections; running requests and bodies end with `canceled`. */
   close(): Promise<void>;
+}
+
+/** The same way out for what is sent, and may be sent twice. */
+export interface HttpPoster {
+  /** POSTs JSON. As `get`, but a redirect is not followed. */
+  post(url: URL, json: unknown, request: HttpRequest): Promise<HttpReply>;
 }
 
 export interface HttpRequest {
@@ -26,6 +34,8 @@ export interface HttpRequest {
    * module, as after a redirect from another host.
    */
   readonly stranger?: boolean;
+  /** The certificate of the host may be anybody's, and a redirect may lead to plain http. No credential is sent. */
+  readonly insecure?: boolean;
   /** `Authorization` and `Cookie` among them are not sent on after a redirect to another host. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Bytes of body after which reading it fails with `integrity`; a larger declared length fails at once. */
@@ -56,4 +66,6 @@ export interface HttpReply {
   readonly url: URL;
   /** A credential of the settings was sent to it; absent: none. */
   readonly authorized?: boolean;
+  /** Why nothing was sent of a credential that serves this, as a clause: what gives it has none for this URL. */
+  readonly lacking?: string;
 }

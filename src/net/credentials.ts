@@ -1,8 +1,18 @@
+import type { KeyObject } from 'node:crypto';
 import { StoaError } from '../errors.ts';
 import { matchesPatterns } from '../module/pattern.ts';
 import { parseAddress } from './address.ts';
 import { parseAuthority, portOf, userinfoOf } from './authority.ts';
 import { privateRange } from './guard.ts';
+import {
+  type Basic,
+  basicHeader,
+  type Login,
+  type LoginHeader,
+  loginProblem,
+  type NoLogin,
+} from './login.ts';
+import type { Logins } from './logins.ts';
 import type { NetrcEntry } from './netrc.ts';
 
 /** A credential, and what it may be used for. */
@@ -21,11 +31,37 @@ export interface Credential {
   readonly secret: Secret;
 }
 
-export type Secret =
-  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
+export type Secret = SentSecret | AskedSecret | SshIdentity;
+
+/** What is sent as it is. */
+type SentSecret =
+  | ({ readonly kind: 'basic' } & Basic)
   | { readonly kind: 'bearer'; readonly token: string }
-  | { readonly kind: 'header'; readonly name: string; readonly value: string }
-  | SshIdentity;
+  | { readonly kind: 'header'; readonly name: string; readonly value: string };
+
+/** Who is asked for a login when one is needed. */
+export type AskedSecret = HelperSecret | AppSecret;
+
+/** A credential helper of git (gitcredentials(7)). */
+interface HelperSecret {
+  readonly kind: 'helper';
+  /** A program and its arguments, or a text as `credential.helper` of git has it. */
+  readonly command: string | readonly string[];
+  /** It is asked for each path, not only for the host. */
+  readonly usePath?: boolean;
+}
+
+/** A GitHub App, whose installations have tokens that last for an hour. */
+export interface AppSecret {
+  readonly kind: 'app';
+  /** Its id, or its client id. */
+  readonly app: string;
+  readonly key: KeyObject;
+  /** Absent: that of the owner whom a URL names first. */
+  readonly installation?: number;
+  /** The base URL of the API, without a slash at its end. */
+  readonly api: string;
+}
 
 /** How to log in where the URL is one of `ssh`, and how its host is known. */
 interface SshIdentity {
@@ -39,7 +75,7 @@ interface SshIdentity {
 }
 
 /** What a credential is asked for. */
-interface CredentialAsk {
+export interface CredentialAsk {
   /** The module path asked for. */
   readonly module: string | undefined;
   /** Not the settings led to this URL but a redirect from another host, a page, or the module path itself. */
@@ -58,29 +94,40 @@ export interface ChosenCredential {
   /** Names the entry of the settings, without its secret; equal as long as that stands. */
   readonly id: string;
   readonly secret: Secret;
-  /** Over HTTP, what carries it. */
-  readonly header?: CredentialHeader;
+  /**
+   * What is sent to that URL over HTTP. Throws `upstream` or `timeout` where a helper or an App could not be asked,
+   * `canceled` on abort; messages begin with a host and hold no secret.
+   */
+  login(signal: AbortSignal): Promise<Login | NoLogin>;
 }
 
-/** The header that carries a credential; the name in lower case. */
-interface CredentialHeader {
-  readonly name: string;
-  readonly value: string;
-}
+/** Finds out who gives the logins of a credential. */
+export type OpenLogins = (secret: AskedSecret) => Logins;
 
 /**
  * The credentials of the settings; `privatePatterns` says which modules are private. Throws `config` for one that
  * names no host or that no header can carry; the message does not hold the secret.
  */
-export function createCredentials(credentials: readonly Credential[], privatePatterns = ''): Credentials {
+export function createCredentials(
+  credentials: readonly Credential[],
+  privatePatterns = '',
+  openLogins: OpenLogins = nobodyToAsk,
+): Credentials {
   const entries = credentials
     .map((credential) => {
       const authority = parseAuthority(credential.host);
       const prefix = (credential.prefix ?? '').replace(/^\/*/, '/').replace(/\/+$/, '');
       const { modules, allowHttp = false, secret } = credential;
-      const header = headerOf(credential);
       const id = JSON.stringify([secret.kind, authority.host, authority.port ?? 0, prefix, modules ?? null]);
-      return { ...authority, prefix, modules, allowHttp, chosen: { id, secret, ...(header && { header }) } };
+      return {
+        ...authority,
+        prefix,
+        modules,
+        allowHttp,
+        id,
+        secret,
+        logins: loginsOf(credential, openLogins),
+      };
     })
     .sort((a, b) => b.prefix.length - a.prefix.length);
 
@@ -94,14 +141,16 @@ export function createCredentials(credentials: readonly Credential[], privatePat
       const defaultPort = portOf({ protocol: url.protocol, port: '' });
       const entry = entries.find(
         (entry) =>
-          (entry.chosen.secret.kind === 'ssh') === isSsh &&
+          (entry.secret.kind === 'ssh') === isSsh &&
           entry.host === url.hostname &&
           (entry.port ?? defaultPort) === portOf(url) &&
           (url.pathname === entry.prefix || url.pathname.startsWith(`${entry.prefix}/`)) &&
           (url.protocol !== 'http:' || entry.allowHttp || isLoopback(url.hostname)) &&
           ((entry.modules === undefined && !redirected) || serves(entry.modules, module)),
       );
-      return entry?.chosen;
+      if (entry === undefined) return undefined;
+      const { id, secret, logins } = entry;
+      return { id, secret, login: (signal) => logins(url, signal) };
     },
     audience(module) {
       const served = entries.flatMap(({ modules }, index) => (serves(modules, module) ? [index] : []));
@@ -141,22 +190,33 @@ export function splitUserinfo(url: URL): { readonly url: URL; readonly credentia
   return { url: bare, credential };
 }
 
-function headerOf({ host, secret }: Credential): CredentialHeader | undefined {
-  if (secret.kind === 'ssh') return undefined;
-  const header = formatSecret(host, secret);
-  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(header.name) || !/^[\t\x20-\x7e\x80-\xff]+$/.test(header.value)) {
-    throw new StoaError('config', `credential for ${host}: it holds a character that no header can carry`);
+function loginsOf({ host, secret }: Credential, openLogins: OpenLogins): Logins {
+  switch (secret.kind) {
+    case 'ssh':
+      return async () => ({ none: 'an SSH key opens nothing over HTTP' });
+    case 'helper':
+    case 'app':
+      return openLogins(secret);
+    default: {
+      const header = headerOf(secret);
+      const basic = secret.kind === 'basic' ? secret : undefined;
+      const problem = loginProblem(header, basic);
+      if (problem !== undefined) throw new StoaError('config', `credential for ${host}: ${problem}`);
+      const login: Login = {
+        header,
+        ...(basic && { basic: { username: basic.username, password: basic.password } }),
+        accepted: () => undefined,
+        refused: async () => undefined,
+      };
+      return async () => login;
+    }
   }
-  return header;
 }
 
-function formatSecret(host: string, secret: Exclude<Secret, SshIdentity>): CredentialHeader {
+function headerOf(secret: SentSecret): LoginHeader {
   switch (secret.kind) {
     case 'basic':
-      if (secret.username.includes(':')) {
-        throw new StoaError('config', `credential for ${host}: a user name can't hold a colon`);
-      }
-      return { name: 'authorization', value: formatBasic(secret.username, secret.password) };
+      return basicHeader(secret);
     case 'bearer':
       return { name: 'authorization', value: `Bearer ${secret.token}` };
     case 'header':
@@ -164,9 +224,8 @@ function formatSecret(host: string, secret: Exclude<Secret, SshIdentity>): Crede
   }
 }
 
-/** The value of an `Authorization` or `Proxy-Authorization` header (RFC 7617). */
-export function formatBasic(username: string, password: string): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+function nobodyToAsk({ kind }: AskedSecret): never {
+  throw new StoaError('internal', `nobody is there to ask for a login of the kind ${kind}`);
 }
 
 function isLoopback(hostname: string): boolean {

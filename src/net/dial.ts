@@ -15,6 +15,8 @@ export interface DialOptions {
   readonly isNamed: (hostname: string, port: number) => boolean;
   readonly lookup: Resolve;
   readonly trust: () => SecureContext;
+  /** Over TLS any certificate will do. */
+  readonly anybody?: boolean;
 }
 
 /**
@@ -41,7 +43,10 @@ export function createDialer(options: DialOptions): Dialer {
 /** Milliseconds for one address of several before the next is tried; Node's 250 are too few for far hosts. */
 const attemptMs = 1_000;
 
-function createConnectors({ connectMs, trust }: DialOptions, lookup: LookupFunction): Dialer {
+function createConnectors(
+  { connectMs, trust, anybody = false }: DialOptions,
+  lookup: LookupFunction,
+): Dialer {
   const common = {
     timeout: connectMs,
     allowH2: false,
@@ -53,7 +58,8 @@ function createConnectors({ connectMs, trust }: DialOptions, lookup: LookupFunct
   let secure: Dialer | undefined;
   return (target, callback) => {
     if (target.protocol !== 'https:') return plain(target, callback);
-    secure ??= buildConnector({ ...common, secureContext: trust() } as buildConnector.BuildOptions);
+    const tls = anybody ? { rejectUnauthorized: false } : { secureContext: trust() };
+    secure ??= buildConnector({ ...common, ...tls } as buildConnector.BuildOptions);
     return secure(target, callback);
   };
 }

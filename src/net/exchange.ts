@@ -9,6 +9,8 @@ export interface Exchange {
   /** Who is asked, for messages. */
   readonly host: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What is posted; absent: it is a GET. */
+  readonly body?: string;
   readonly deadlines: Deadlines;
   /** Decides by the head how much of the body may come. */
   readonly limit: (head: Head) => BodyLimit;
@@ -35,7 +37,7 @@ export interface Answer extends Head {
 }
 
 /**
- * Sends one GET and answers with its head; no redirect, no second try. The body is a stream of its own rather
+ * Sends one request and answers with its head; no redirect, no second try. The body is a stream of its own rather
  * than undici's, so that its limit, its errors and the abort of a request that still waits for a connection
  * are decided in one place, without a second stream in between.
  */
@@ -85,7 +87,8 @@ export function exchange(way: Way, request: Exchange): Promise<Answer> {
     const options: Dispatcher.DispatchOptions = {
       origin: way.origin,
       path: way.path,
-      method: 'GET',
+      method: request.body === undefined ? 'GET' : 'POST',
+      ...(request.body !== undefined && { body: request.body }),
       headers: { ...request.headers, ...way.headers },
       headersTimeout: deadlines.firstByteMs,
       bodyTimeout: deadlines.idleMs,

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoaError } from '../errors.ts';
-import type { HttpClient, HttpReply, HttpRequest } from './client.ts';
-import { type ChosenCredential, type Credential, createCredentials } from './credentials.ts';
+import type { HttpClient, HttpPoster, HttpReply, HttpRequest } from './client.ts';
+import type { Credentials } from './credentials.ts';
 import { createDialer } from './dial.ts';
 import { type Answer, exchange, type Head } from './exchange.ts';
 import { type Deadlines, isPassing } from './failure.ts';
 import { createNamedHosts } from './guard.ts';
+import { askInOurName } from './in-our-name.ts';
+import type { Login } from './login.ts';
 import { createLookup, type Resolve } from './lookup.ts';
 import { createPool, proxyRefusal } from './pool.ts';
 import { createProxyChoice, type ProxySettings } from './proxy-env.ts';
@@ -20,9 +22,7 @@ export interface HttpClientOptions {
   readonly userAgent: string;
   /** The hosts the settings name, as `host` (all ports) or `host:port`: only their addresses may be private. */
   readonly namedHosts?: readonly string[];
-  readonly credentials?: readonly Credential[];
-  /** GOPRIVATE patterns of the modules that credentials serve which name none. */
-  readonly privatePatterns?: string;
+  readonly credentials?: Credentials;
   /** Proxies; their addresses may be private. */
   readonly proxy?: ProxySettings;
   /** PEM texts of certificate authorities to trust beside those of Node and of the system. */
@@ -41,27 +41,28 @@ export interface HttpClientOptions {
   readonly resolve?: Resolve;
 }
 
-/** Makes a client. Throws `config` for a named host, credential, proxy or certificate that can't be one. */
-export function createHttpClient(options: HttpClientOptions): HttpClient {
+/** Makes a client. Throws `config` for a named host, proxy or certificate that can't be one. */
+export function createHttpClient(options: HttpClientOptions): HttpClient & HttpPoster {
   const {
     userAgent,
     namedHosts = [],
+    credentials,
     retries = 2,
     now = Date.now,
     random = Math.random,
     wait = pause,
   } = options;
   const deadlines: Deadlines = { ...defaultDeadlines, ...options.deadlines };
-  const credentials = createCredentials(options.credentials ?? [], options.privatePatterns);
   const proxies = createProxyChoice(options.proxy ?? {});
-  const dial = createDialer({
+  const dialing = {
     connectMs: deadlines.connectMs,
     isNamed: createNamedHosts([...namedHosts, ...proxies.hosts]),
     lookup: createLookup({ now, ...(options.resolve && { resolve: options.resolve }) }),
     trust: createTrust(options.extraCa ?? []),
-  });
+  };
   const pool = createPool({
-    dial,
+    dial: createDialer(dialing),
+    dialAnybody: createDialer({ ...dialing, anybody: true }),
     isNamed: createNamedHosts(namedHosts),
     proxyFor: proxies.proxyFor,
     deadlines,
@@ -70,7 +71,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const running = new Set<Scope>();
   let isClosed = false;
 
-  async function get(url: URL, request: HttpRequest): Promise<HttpReply> {
+  async function send(url: URL, request: Sent): Promise<HttpReply> {
     if (isClosed) throw new StoaError('canceled', `${url.host}: the client was closed`);
     const scope = openScope(url.host, request.signal, deadlines.totalMs);
     running.add(scope);
@@ -89,20 +90,21 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
   }
 
-  async function follow(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+  async function follow(url: URL, request: Sent, signal: AbortSignal): Promise<HttpReply> {
     const budget = { retries };
     let hop = firstHop(url, request.headers ?? {}, request.stranger);
     for (let redirects = 0; ; redirects++) {
-      const credential = credentials.choose(hop.url, {
-        module: request.module,
-        redirected: hop.redirected,
-      });
-      const headers = headersFor(hop, request, credential);
-      const answer = await ask(hop, headers, request, signal, budget);
-      const next = nextHop(hop, answer);
-      if (next === undefined) {
-        return { ...toReply(hop.url, request, answer, now()), authorized: credential !== undefined };
-      }
+      const { module, insecure } = request;
+      const chosen = insecure
+        ? undefined
+        : credentials?.choose(hop.url, { module, redirected: hop.redirected });
+      const { answer, told } = await askInOurName(
+        await chosen?.login(signal),
+        (login) => ask(hop, headersFor(hop, request, login), request, signal, budget),
+        signal,
+      );
+      const next = request.json === undefined ? nextHop(hop, answer, insecure) : undefined;
+      if (next === undefined) return { ...toReply(hop.url, request, answer, now()), ...told };
       discard(answer);
       if (redirects === maxRedirects) {
         throw new StoaError('upstream', `${hop.url.host}: stopped after ${maxRedirects} redirects`);
@@ -115,7 +117,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   async function ask(
     hop: Hop,
     headers: Readonly<Record<string, string>>,
-    request: HttpRequest,
+    request: Sent,
     signal: AbortSignal,
     budget: Budget,
   ): Promise<Answer> {
@@ -142,12 +144,20 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   async function askOnce(
     url: URL,
     headers: Readonly<Record<string, string>>,
-    request: HttpRequest,
+    request: Sent,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const way = pool.way(url);
+    const way = pool.way(url, request.insecure);
     const limit = (head: Head) => limitOf(head, request.maxBytes);
-    const answer = await exchange(way, { host: url.host, headers, deadlines, limit, signal });
+    const { json } = request;
+    const answer = await exchange(way, {
+      host: url.host,
+      headers,
+      deadlines,
+      limit,
+      signal,
+      ...(json !== undefined && { body: json }),
+    });
     if (answer.status === 407 && way.proxy !== undefined) {
       discard(answer);
       throw proxyRefusal(way.proxy, url.host, answer.status);
@@ -155,28 +165,30 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     return answer;
   }
 
-  function headersFor(
-    hop: Hop,
-    request: HttpRequest,
-    credential: ChosenCredential | undefined,
-  ): Record<string, string> {
-    const { header } = credential ?? {};
+  function headersFor(hop: Hop, request: Sent, login?: Login): Record<string, string> {
     return {
       'user-agent': userAgent,
       'accept-encoding': request.compressed ? 'gzip' : 'identity',
-      ...(header && { [header.name]: header.value }),
+      ...(request.json !== undefined && { 'content-type': 'application/json' }),
+      ...(login && { [login.header.name]: login.header.value }),
       ...hop.headers,
     };
   }
 
   return {
-    get,
+    get: send,
+    post: (url, json, request) => send(url, { ...request, json: JSON.stringify(json) }),
     async close() {
       isClosed = true;
       for (const scope of running) scope.end(new StoaError('canceled', 'the client was closed'));
       await pool.close();
     },
   };
+}
+
+/** A request, and the JSON that is posted. */
+interface Sent extends HttpRequest {
+  readonly json?: string;
 }
 
 const defaultDeadlines: Deadlines = {

@@ -1,10 +1,10 @@
 import { Agent, type buildConnector, type Dispatcher } from 'undici';
 import { StoaError } from '../errors.ts';
 import { portOf, userinfoOf } from './authority.ts';
-import { formatBasic } from './credentials.ts';
 import type { Dialer } from './dial.ts';
 import { type Deadlines, describeFailure } from './failure.ts';
 import { privateRangeByName, refusal } from './guard.ts';
+import { formatBasic } from './login.ts';
 
 /** How one URL is asked for: on which connections, and with which words. */
 export interface Way {
@@ -21,8 +21,8 @@ export interface Way {
 
 /** Kept connections, per host. */
 export interface Pool {
-  /** Throws `upstream` for an address that must not be asked for. */
-  way(url: URL): Way;
+  /** Throws `upstream` for an address that must not be asked for. Whose certificate an insecure way meets is not looked at. */
+  way(url: URL, insecure?: boolean): Way;
   /** Ends all connections, busy ones too. */
   close(): Promise<void>;
 }
@@ -30,6 +30,8 @@ export interface Pool {
 export interface PoolOptions {
   /** Allows the addresses of proxies. */
   readonly dial: Dialer;
+  /** The same for hosts whose certificate may be anybody's. */
+  readonly dialAnybody: Dialer;
   readonly isNamed: (hostname: string, port: number) => boolean;
   readonly proxyFor: (url: URL) => URL | undefined;
   readonly deadlines: Deadlines;
@@ -43,38 +45,47 @@ export interface PoolOptions {
  * port 443 only. The proxy looks the names up then, so hosts can only be checked by how they are written.
  */
 export function createPool(options: PoolOptions): Pool {
-  const { dial, isNamed, proxyFor, deadlines, connectionsPerHost } = options;
+  const { isNamed, proxyFor, deadlines, connectionsPerHost } = options;
   const settings = {
     allowH2: false,
     connections: connectionsPerHost,
     keepAliveTimeout: 30_000,
     pipelining: 1,
   };
-  const direct = new Agent({ ...settings, connect: dial });
-  const tunnels = new Map<string, Agent>();
+  const checked = open(options.dial);
+  const unchecked = open(options.dialAnybody);
 
-  function tunnelThrough(proxy: URL): Agent {
+  /** Connections that are made by this dialer. */
+  function open(dial: Dialer) {
+    return { dial, direct: new Agent({ ...settings, connect: dial }), tunnels: new Map<string, Agent>() };
+  }
+
+  function tunnelThrough(proxy: URL, { tunnels, dial }: ReturnType<typeof open>): Agent {
     const known = tunnels.get(proxy.href);
     if (known) return known;
-    const agent = new Agent({ ...settings, connect: createTunnel({ proxy, direct, dial, deadlines }) });
+    const connect = createTunnel({ proxy, direct: checked.direct, dial, deadlines });
+    const agent = new Agent({ ...settings, connect });
     tunnels.set(proxy.href, agent);
     return agent;
   }
 
   return {
-    way(url) {
+    way(url, insecure = false) {
+      const connections = insecure ? unchecked : checked;
       const path = url.pathname + url.search;
       const proxy = proxyFor(url);
-      if (proxy === undefined) return { dispatcher: direct, origin: url.origin, path, headers: {} };
+      if (proxy === undefined)
+        return { dispatcher: connections.direct, origin: url.origin, path, headers: {} };
       const range = privateRangeByName(url.hostname);
       if (range !== undefined && !isNamed(url.hostname, portOf(url))) throw refusal(url.host, range);
       if (url.protocol === 'https:') {
-        return { dispatcher: tunnelThrough(proxy), origin: url.origin, path, headers: {}, proxy: proxy.host };
+        const dispatcher = tunnelThrough(proxy, connections);
+        return { dispatcher, origin: url.origin, path, headers: {}, proxy: proxy.host };
       }
       const headers = { host: url.host, ...proxyAuthorization(proxy) };
       const { origin, host, hostname } = proxy;
       return {
-        dispatcher: direct,
+        dispatcher: checked.direct,
         origin,
         path: url.origin + path,
         headers,
@@ -84,7 +95,8 @@ export function createPool(options: PoolOptions): Pool {
     },
 
     async close() {
-      await Promise.all([direct, ...tunnels.values()].map((agent) => agent.destroy()));
+      const agents = [checked, unchecked].flatMap(({ direct, tunnels }) => [direct, ...tunnels.values()]);
+      await Promise.all(agents.map((agent) => agent.destroy()));
     },
   };
 }

@@ -5,6 +5,7 @@ import { describeLookup } from './failure.ts';
 import { createNamedHosts, privateRange, privateRangeByName, refusal } from './guard.ts';
 import { createLookup, type Resolve } from './lookup.ts';
 import { createProxyChoice, type ProxySettings } from './proxy-env.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** How another program may connect to a host: through a proxy, or at addresses that were checked. */
 type Reached =
@@ -59,17 +60,10 @@ const maxAddresses = 8;
 
 async function addressesOf(hostname: string, lookup: Resolve, signal: AbortSignal): Promise<string[]> {
   if (parseAddress(hostname) !== undefined) return [hostname.replace(/^\[|\]$/g, '')];
-  const canceled = () => new StoaError('canceled', `${hostname}: canceled`, { cause: signal.reason });
-  if (signal.aborted) throw canceled();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(canceled());
-  signal.addEventListener('abort', abort);
   try {
-    const found = await Promise.race([lookup(hostname), aborted.promise]);
+    const found = await untilAborted(() => lookup(hostname), hostname, signal);
     return found.map(({ address }) => address);
   } catch (error) {
     throw isStoaError(error) ? error : describeLookup(error, hostname);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

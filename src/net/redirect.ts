@@ -21,16 +21,20 @@ export function firstHop(url: URL, headers: Readonly<Record<string, string>>, re
 /**
  * Where an answer sends us; undefined when it is no redirect. Once the host or port changed, the caller's
  * credentials stay behind, also when a later redirect leads back. Throws `upstream` for a redirect that is
- * not followed: from https to http, to another scheme, or to what is no URL.
+ * not followed: from https to http (unless that is allowed), to another scheme, or to what is no URL.
  */
-export function nextHop(hop: Hop, { status, headers: { location } }: Head): Hop | undefined {
+export function nextHop(
+  hop: Hop,
+  { status, headers: { location } }: Head,
+  toPlainHttp = false,
+): Hop | undefined {
   if (!redirectStatuses.has(status) || typeof location !== 'string') return undefined;
   const { url: from } = hop;
   if (!URL.canParse(location, from)) {
     throw new StoaError('upstream', `${from.host}: redirected to what is no URL`);
   }
   const url = bareUrl(new URL(location, from));
-  if (from.protocol === 'https:' && url.protocol === 'http:') {
+  if (from.protocol === 'https:' && url.protocol === 'http:' && !toPlainHttp) {
     throw new StoaError('upstream', `${from.host}: refused its redirect from https to http at ${url.host}`);
   }
   if (url.hostname === from.hostname && portOf(url) === portOf(from)) return { ...hop, url };

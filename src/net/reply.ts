@@ -47,6 +47,7 @@ function encodingOf({ headers }: Head): string {
   return encoding === 'identity' ? '' : encoding;
 }
 
-function isOk({ status }: Head): boolean {
+/** A status of 2xx. */
+export function isOk({ status }: Head): boolean {
   return status >= 200 && status < 300;
 }

@@ -4,6 +4,7 @@ import { createDirect } from '../fetch/direct.ts';
 import type { Fetcher } from '../fetch/fetcher.ts';
 import { createUpstream, type UpstreamOptions } from '../fetch/upstream.ts';
 import { createZipWriter } from '../fetch/zip-writer.ts';
+import type { Credentials } from '../net/credentials.ts';
 import { asStranger } from '../net/stranger.ts';
 import type { Outside } from './outside.ts';
 import { openRepositories } from './repositories.ts';
@@ -17,15 +18,21 @@ export interface Direct {
   close(): Promise<void>;
 }
 
-/** Opens it. Throws `config` for a credential or host that can't be one. */
+/** What it stands on. */
+export interface DirectParts extends Omit<UpstreamOptions, 'url'> {
+  readonly credentials: Credentials;
+}
+
+/** Opens it. Throws `config` for a host that can't be one. */
 export function openDirect(
   settings: Settings,
   outside: Outside,
-  parts: Omit<UpstreamOptions, 'url'>,
+  { credentials, ...parts }: DirectParts,
 ): Direct {
   const { client, gate, metrics } = parts;
   const repositories = openRepositories(settings, {
     client,
+    credentials,
     outside,
     gate,
     metrics: metrics.vcs,

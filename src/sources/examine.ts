@@ -4,7 +4,7 @@ import { parseList } from '../fetch/checks.ts';
 import { createGate } from '../fetch/gate.ts';
 import { tableRoot } from '../fetch/host-table.ts';
 import type { RepoRoot } from '../fetch/repo-root.ts';
-import { parseRepoUrl } from '../fetch/repo-url.ts';
+import { formatRepoUrl, parseRepoUrl } from '../fetch/repo-url.ts';
 import { rewriteUrl } from '../fetch/rewrite.ts';
 import { listFor } from '../fetch/route.ts';
 import type { RouteEntry } from '../fetch/route-list.ts';
@@ -12,16 +12,11 @@ import { escapePath, isPath } from '../module/path.ts';
 import { matchesPatterns } from '../module/pattern.ts';
 import type { HttpClient } from '../net/client.ts';
 import { formatStatus, readRefusal } from '../net/refusal.ts';
-import { type Outside, openClient, readOutside } from './outside.ts';
+import type { Credentials } from '../net/credentials.ts';
+import { examineCredential, type Finding, meaningOf } from './examine-credential.ts';
+import { type Outside, readOutside } from './outside.ts';
 import { openRepositories, type Repositories } from './repositories.ts';
-
-/** One step of the way to a module, and what came of it. */
-export interface Finding {
-  /** A word or two, such as `route`. */
-  readonly step: string;
-  /** A line; it holds no secret. */
-  readonly said: string;
-}
+import { openWayOut } from './way-out.ts';
 
 /** What is examined: a module, or the repository at a URL as a module of that name would read it. */
 export interface Subject {
@@ -41,6 +36,16 @@ export function parseSubject(text: string): Subject | undefined {
   return { path: `${place.host}${place.path.replace(/\.git$/, '')}`, url };
 }
 
+/** What is gone over. */
+interface Way {
+  readonly settings: Settings;
+  readonly outside: Outside;
+  readonly credentials: Credentials;
+  readonly repositories: Repositories;
+  readonly client: HttpClient;
+  readonly signal: AbortSignal;
+}
+
 /** How long the answer of an upstream may be that is only counted. */
 const maxListBytes = 2 * 1024 * 1024;
 
@@ -56,15 +61,16 @@ export async function* examine(
   signal: AbortSignal,
 ): AsyncGenerator<Finding> {
   const outside = await readOutside(settings);
-  const client = openClient(settings, outside, version);
+  const { client, credentials, close } = openWayOut(settings, outside, version);
   const lane = { running: 1, queued: 1, waitMs: 60_000 };
   const gate = createGate({ zip: lane, file: lane });
-  const repositories = openRepositories(settings, { client, outside, gate });
+  const repositories = openRepositories(settings, { client, credentials, outside, gate });
+  const way: Way = { settings, outside, credentials, repositories, client, signal };
   try {
     if (subject.url !== undefined) {
       const root: RepoRoot = { root: subject.path, vcs: 'git', url: subject.url };
       yield { step: 'as module', said: subject.path };
-      yield* examineRepository(settings, outside, repositories, client, root, subject.path, signal);
+      yield* examineRepository(way, root, subject.path);
       return;
     }
     const list = listFor(settings.routes, outside.privatePatterns, subject.path);
@@ -75,9 +81,9 @@ export async function* examine(
       const isLast = index === entries.length - 1;
       try {
         if (entry.kind === 'direct') {
-          yield* examineDirect(settings, outside, repositories, client, subject.path, signal);
+          yield* examineDirect(way, subject.path);
         } else if (entry.kind === 'upstream') {
-          yield { step: 'upstream', said: await askUpstream(entry.url, subject.path, client, signal) };
+          yield* examineUpstream(way, entry.url, subject.path, false);
         } else {
           throw new StoaError('denied', `${subject.path}: module look-up is turned off (off)`);
         }
@@ -90,7 +96,7 @@ export async function* examine(
       }
     }
   } finally {
-    await Promise.all([client.close(), repositories.close()]);
+    await Promise.all([close(), repositories.close()]);
   }
 }
 
@@ -112,58 +118,56 @@ function routeText(list: List, entries: readonly RouteEntry[]): string {
   return list === 'fallback' ? `${names}: the list of upstreams` : `${names}: the route for ${list.patterns}`;
 }
 
-async function askUpstream(
+/** `redirected`: not the settings name the upstream but a page. */
+async function* examineUpstream(
+  { outside, credentials, client, signal }: Way,
   url: string,
   path: string,
-  client: HttpClient,
-  signal: AbortSignal,
-): Promise<string> {
+  redirected: boolean,
+): AsyncGenerator<Finding> {
   const target = new URL(`${url}/${escapePath(path)}/@v/list`);
-  const reply = await client.get(target, { signal, module: path, maxBytes: maxListBytes });
-  const login = reply.authorized === true ? 'with' : 'without';
-  if (reply.status !== 200) throw await readRefusal(path, `${url}, asked ${login} a credential,`, reply);
+  if (credentials.choose(target, { module: path, redirected }) !== undefined)
+    yield* examineCredential(outside, credentials, target, { module: path, redirected }, signal);
+  const request = { signal, module: path, stranger: redirected, maxBytes: maxListBytes };
+  const reply = await client.get(target, request);
+  const asked = `${url}, asked ${reply.authorized === true ? 'with' : 'without'} a credential,`;
+  if (reply.status !== 200) {
+    const meant = meaningOf(reply);
+    if (meant !== '' && reply.status !== 404)
+      yield { step: 'answer', said: `${formatStatus(reply.status)}${meant}` };
+    throw await readRefusal(path, asked, reply);
+  }
   const bytes = Buffer.concat(await reply.body.toArray());
-  return `${url}, asked ${login} a credential, lists ${count(parseList(bytes, path).length, 'version')}`;
+  yield { step: 'upstream', said: `${asked} lists ${count(parseList(bytes, path).length, 'version')}` };
 }
 
-async function* examineDirect(
-  settings: Settings,
-  outside: Outside,
-  repositories: Repositories,
-  client: HttpClient,
-  path: string,
-  signal: AbortSignal,
-): AsyncGenerator<Finding> {
-  const isKnown = tableRoot(path) !== undefined;
-  yield { step: 'discovery', said: isKnown ? 'the path itself tells' : `https://${path}?go-get=1` };
+async function* examineDirect(way: Way, path: string): AsyncGenerator<Finding> {
+  const { settings, repositories, signal } = way;
+  const isInsecure = matchesPatterns(settings.vcs.insecure.join(','), path);
+  const page = `https://${path}?go-get=1${isInsecure ? ', over plain http where nothing else leads there' : ''}`;
+  const isKnown = tableRoot(path, isInsecure) !== undefined;
+  yield { step: 'discovery', said: isKnown ? 'the path itself tells' : page };
   const root = await repositories.discover(path, signal);
   const folder = root.subdir === undefined ? '' : `, in its folder ${root.subdir}`;
   yield { step: root.vcs, said: `${root.url} for all below ${root.root}${folder}` };
   if (root.isMod === true) {
-    yield { step: 'upstream', said: await askUpstream(root.url, path, client, signal) };
+    yield* examineUpstream(way, root.url, path, true);
   } else if (root.vcs === 'git') {
-    yield* examineRepository(settings, outside, repositories, client, root, path, signal);
+    yield* examineRepository(way, root, path);
   } else {
     throw new StoaError('notFound', `${path}: only git repositories are read here; route it to an upstream`);
   }
 }
 
-async function* examineRepository(
-  { vcs }: Settings,
-  outside: Outside,
-  repositories: Repositories,
-  client: HttpClient,
-  { url }: RepoRoot,
-  path: string,
-  signal: AbortSignal,
-): AsyncGenerator<Finding> {
-  const asked = rewriteUrl(url, vcs.rewrite);
+async function* examineRepository(way: Way, { url }: RepoRoot, path: string): AsyncGenerator<Finding> {
+  const { settings, outside, credentials, repositories, client, signal } = way;
+  const asked = rewriteUrl(url, settings.vcs.rewrite);
   yield { step: 'rewrite', said: asked === url ? 'none' : asked };
-  const scheme = asked.slice(0, asked.indexOf(':'));
-  if (scheme !== 'file')
-    yield { step: 'credential', said: credentialText(outside, repositories, asked, path) };
-  if (scheme === 'https' || scheme === 'http') {
-    yield { step: 'answer', said: await askHost(asked, client, path, signal) };
+  const place = parseRepoUrl(asked);
+  if (!('problem' in place) && place.scheme !== 'file') {
+    const target = new URL(`${formatRepoUrl(place)}/info/refs`);
+    yield* examineCredential(outside, credentials, target, { module: path, redirected: true }, signal);
+    if (place.scheme !== 'ssh') yield { step: 'answer', said: await askHost(target, client, path, signal) };
   }
   const remote = await repositories.resolve(url, path, signal);
   if (remote.fetchUrl !== asked) yield { step: 'read from', said: remote.fetchUrl };
@@ -177,33 +181,9 @@ async function* examineRepository(
   };
 }
 
-/** Which credential is used, by what the settings say of it, or why none is. */
-function credentialText(
-  { credentials, privatePatterns }: Outside,
-  repositories: Repositories,
-  asked: string,
-  path: string,
-): string {
-  const place = parseRepoUrl(asked);
-  if ('problem' in place) return 'none: the URL is not one of a repository';
-  const target = new URL(`${place.scheme}://${place.host}${place.port}${place.path}`);
-  const chosen = repositories.credentials.choose(target, { module: path, redirected: true });
-  if (chosen !== undefined) {
-    const [kind, host, port, prefix] = JSON.parse(chosen.id) as [string, string, number, string];
-    return `${kind} for ${host}${port === 0 ? '' : `:${port}`}${prefix}`;
-  }
-  const others = credentials.filter(({ host }) => host.replace(/:\d+$/, '').toLowerCase() === place.host);
-  if (others.length === 0) return `none: the settings have none for ${place.host}`;
-  const served = others.map(({ modules, prefix = '/', secret }) => {
-    const whom = modules ?? (privatePatterns === '' ? 'private modules, and none is' : privatePatterns);
-    return `that of the kind ${secret.kind} below ${prefix} serves ${whom}`;
-  });
-  return `none that serves this module at this URL: ${served.join('; ')}`;
-}
-
 /** What a git server answers to the first request. A refusal says here what is most likely wrong, and thereafter ends it all. */
-async function askHost(url: string, client: HttpClient, path: string, signal: AbortSignal): Promise<string> {
-  const reply = await client.get(new URL(`${url}/info/refs?service=git-upload-pack`), {
+async function askHost(target: URL, client: HttpClient, path: string, signal: AbortSignal): Promise<string> {
+  const reply = await client.get(new URL(`${target.href}?service=git-upload-pack`), {
     signal,
     module: path,
     stranger: true,
@@ -211,21 +191,7 @@ async function askHost(url: string, client: HttpClient, path: string, signal: Ab
     maxBytes: Number.MAX_SAFE_INTEGER,
   });
   reply.body.destroy();
-  return `${formatStatus(reply.status)}${meaning(reply.status, reply.authorized === true)}`;
-}
-
-function meaning(status: number, authorized: boolean): string {
-  if (status === 401)
-    return authorized ? ': the credential is wrong or has expired' : ': it wants a login, and none was sent';
-  if (status === 403)
-    return authorized
-      ? ': the credential has no right to read this repository'
-      : ': nobody may read it who does not log in';
-  if (status === 404)
-    return authorized
-      ? ': there is no such repository, or the credential has no right to see it'
-      : ': there is no such repository, or only for who logs in';
-  return '';
+  return `${formatStatus(reply.status)}${meaningOf(reply)}`;
 }
 
 function count(number: number, one: string, many = `${one}s`): string {

@@ -2,9 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Settings } from '../config/schema.ts';
 import { rewriteHosts } from '../fetch/rewrite.ts';
 import type { RouteEntry } from '../fetch/route-list.ts';
-import type { HttpClient } from '../net/client.ts';
 import { type Credential, netrcCredentials } from '../net/credentials.ts';
-import { clientLater } from '../net/later.ts';
 import { parseNetrc } from '../net/netrc.ts';
 import type { ProxySettings } from '../net/proxy-env.ts';
 import { databasesOf } from '../sumdb/database-list.ts';
@@ -40,7 +38,9 @@ export async function readOutside(settings: Settings): Promise<Outside> {
       ...rewriteHosts(vcs.rewrite),
       ...databasesOf(sumdb).flatMap(({ url }) => (url === undefined ? [] : [new URL(url).host])),
       ...net.privateHosts,
-      ...credentials.map(({ host }) => host),
+      ...credentials.flatMap(({ host, secret }) =>
+        secret.kind === 'app' ? [host, new URL(secret.api).host] : [host],
+      ),
     ],
     proxy: {
       ...(net.httpProxy !== undefined && { http: net.httpProxy }),
@@ -49,29 +49,6 @@ export async function readOutside(settings: Settings): Promise<Outside> {
     },
     extraCa: net.caFile === undefined ? [] : [await readFile(net.caFile, 'utf8')],
   };
-}
-
-/** The HTTP client, which is loaded when it is first asked, or told to be ready. */
-export function openClient(
-  { net }: Settings,
-  outside: Outside,
-  version: string,
-): HttpClient & { ready(): Promise<void> } {
-  return clientLater(async () => {
-    const { createHttpClient } = await import('../net/http.ts');
-    return createHttpClient({
-      ...outside,
-      userAgent: `Stoa/${version}`,
-      connectionsPerHost: net.connectionsPerHost,
-      retries: net.retries,
-      deadlines: {
-        connectMs: net.connectTimeoutMs,
-        firstByteMs: net.firstByteTimeoutMs,
-        idleMs: net.stallTimeoutMs,
-        totalMs: net.totalTimeoutMs,
-      },
-    });
-  });
 }
 
 function hostsOf(entries: readonly RouteEntry[]): string[] {

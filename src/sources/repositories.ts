@@ -6,8 +6,9 @@ import { createDiscover, type Discover } from '../fetch/discover.ts';
 import type { Gate } from '../fetch/gate.ts';
 import { createCheckVcs } from '../fetch/govcs.ts';
 import { createRemotes, type ResolveRemote } from '../fetch/remotes.ts';
+import { matchesPatterns } from '../module/pattern.ts';
 import type { HttpClient } from '../net/client.ts';
-import { type Credentials, createCredentials } from '../net/credentials.ts';
+import type { Credentials } from '../net/credentials.ts';
 import { createReach } from '../net/reach.ts';
 import { trustedCertificates } from '../net/trust.ts';
 import type { VcsMetrics } from '../observe/metrics.ts';
@@ -23,7 +24,6 @@ import type { Outside } from './outside.ts';
 export interface Repositories {
   readonly discover: Discover;
   readonly resolve: ResolveRemote;
-  readonly credentials: Credentials;
   /** What is read of a remote. Throws `config` where git is missing or too old; once there is one, it is found. */
   open(remote: Remote): Promise<Repo>;
   /** What is kept and runs now; nothing before it was opened. */
@@ -37,6 +37,7 @@ export interface Repositories {
 /** What they stand on. */
 export interface RepositoriesParts {
   readonly client: HttpClient;
+  readonly credentials: Credentials;
   readonly outside: Outside;
   readonly gate: Gate;
   /** For the local copies of git repositories; absent: one of their own, which goes in the end. */
@@ -46,10 +47,10 @@ export interface RepositoriesParts {
 
 export function openRepositories(
   settings: Settings,
-  { client, outside, gate, folder, metrics }: RepositoriesParts,
+  { client, credentials, outside, gate, folder, metrics }: RepositoriesParts,
 ): Repositories {
   const { privatePatterns } = outside;
-  const credentials = createCredentials(outside.credentials, privatePatterns);
+  const isInsecure = (path: string) => matchesPatterns(settings.vcs.insecure.join(','), path);
   const resolve = createRemotes({
     client,
     credentials,
@@ -57,19 +58,20 @@ export function openRepositories(
     rewrites: settings.vcs.rewrite,
     privatePatterns,
     gate,
+    isInsecure,
   });
   const discover = createDiscover({
     client,
     gate,
     checkVcs: createCheckVcs(settings.vcs.govcs, privatePatterns),
     audience: (path) => credentials.audience(path),
+    isInsecure,
     ping: resolve,
   });
   const git = gitLater(settings, outside, folder, metrics);
   return {
     discover,
     resolve,
-    credentials,
     open: async (remote) => (await git.repos()).open(remote),
     usage: git.usage,
     ready: async () => void (await git.repos()),

@@ -7,7 +7,8 @@ import type { BlobStore } from '../storage/store.ts';
 import type { Databases } from '../sumdb/databases.ts';
 import { openDatabases } from './databases.ts';
 import type { Direct } from './direct.ts';
-import { openClient, readOutside } from './outside.ts';
+import { readOutside } from './outside.ts';
+import { openWayOut } from './way-out.ts';
 
 /** Where modules come from. */
 export interface Sources {
@@ -17,7 +18,7 @@ export interface Sources {
   databases(store: BlobStore): Databases;
   /**
    * Loads what the first miss would else wait for. A git that is missing is a warning; rejects with `config` for a
-   * credential, host or proxy that can't be one.
+   * host or proxy that can't be one.
    */
   ready(): Promise<void>;
   /** Ends what is under way; when it is fulfilled no process and no thread is left. */
@@ -30,10 +31,13 @@ export interface SourcesParts extends Omit<UpstreamOptions, 'url' | 'client'> {
   readonly version: string;
 }
 
-/** Opens the sources of the settings. Throws the file system's error where a file that they name can't be read any more. */
+/**
+ * Opens the sources of the settings. Throws `config` for a credential that can't be one, and the file system's error where
+ * a file that they name can't be read any more.
+ */
 export async function openSources(settings: Settings, { version, ...parts }: SourcesParts): Promise<Sources> {
   const outside = await readOutside(settings);
-  const client = openClient(settings, outside, version);
+  const { client, credentials, close } = openWayOut(settings, outside, version);
   let opening: Promise<Direct> | undefined;
   let isClosed = false;
 
@@ -41,7 +45,7 @@ export async function openSources(settings: Settings, { version, ...parts }: Sou
   function direct(): Promise<Direct> {
     if (isClosed) throw new StoaError('draining', 'the server is shutting down');
     opening ??= import('./direct.ts').then(({ openDirect }) =>
-      openDirect(settings, outside, { ...parts, client }),
+      openDirect(settings, outside, { ...parts, client, credentials }),
     );
     return opening;
   }
@@ -79,7 +83,7 @@ export async function openSources(settings: Settings, { version, ...parts }: Sou
     async close() {
       isClosed = true;
       await Promise.all([
-        client.close(),
+        close(),
         opening?.then(
           (opened) => opened.close(),
           () => undefined,

@@ -27,22 +27,18 @@ export interface GitCommandOptions {
  * go through its environment, so that a secret among them stands in no list of processes.
  */
 export function gitCommand(
-  { path, home }: GitSetup,
+  setup: GitSetup,
   args: readonly string[],
   { folder, config = [], protocols = '', env = {} }: GitCommandOptions = {},
 ): Command {
+  const { home } = setup;
   return {
     program: 'git',
     args,
     cwd: home,
     env: {
-      PATH: path,
-      HOME: home,
-      LC_ALL: 'C',
-      GIT_CONFIG_NOSYSTEM: '1',
-      GIT_CONFIG_GLOBAL: '/dev/null',
+      ...isolatedEnv(setup),
       GIT_ATTR_NOSYSTEM: '1',
-      GIT_TERMINAL_PROMPT: '0',
       GIT_LITERAL_PATHSPECS: '1',
       GIT_ALLOW_PROTOCOL: protocols,
       // Without one git would look for a repository in the folders above.
@@ -50,6 +46,18 @@ export function gitCommand(
       ...configEnv([...always, ...config]),
       ...env,
     },
+  };
+}
+
+/** An environment in which git sees no configuration of the system and the user, and asks nobody for a password. */
+export function isolatedEnv({ path, home }: Pick<GitSetup, 'path' | 'home'>): Record<string, string> {
+  return {
+    PATH: path,
+    HOME: home,
+    LC_ALL: 'C',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_TERMINAL_PROMPT: '0',
   };
 }
 

@@ -6,6 +6,14 @@ import type { Ended } from './run.ts';
 /** The remote answered, and will not send what it was asked for. */
 export class RefusedError extends Error {}
 
+/** The remote did not take our credential or key. */
+export class LoginError extends StoaError {
+  constructor(remote: Remote, text: string) {
+    super('upstream', messageOf(remote, text));
+    this.name = 'LoginError';
+  }
+}
+
 /** The local copy lacks what it should have, or cannot be read; the message is what git said of it. */
 export class DamageError extends Error {}
 
@@ -39,7 +47,7 @@ export function saidFailure(remote: Remote, said: string): StoaError {
             'notFound',
             'there is none, or only for who logs in, and no credential here serves it',
           )
-        : named(remote, 'upstream', text);
+        : new LoginError(remote, text);
     }
     return named(remote, kind, text.replace('$1', match[1] ?? ''));
   }
@@ -76,8 +84,11 @@ export function about(remote: Remote, error: unknown): unknown {
 
 /** An error about a remote; in its message the public URL stands for the one that is asked. */
 export function named(remote: Remote, kind: ErrorKind, text: string, cause?: unknown): StoaError {
-  const message = text.replaceAll(remote.fetchUrl, remote.url);
-  return new StoaError(kind, `${remote.url}: ${message}`, cause === undefined ? {} : { cause });
+  return new StoaError(kind, messageOf(remote, text), cause === undefined ? {} : { cause });
+}
+
+function messageOf({ url, fetchUrl }: Remote, text: string): string {
+  return `${url}: ${text.replaceAll(fetchUrl, url)}`;
 }
 
 /**
@@ -155,7 +166,7 @@ function lastLine(remote: Remote, said: string): string | undefined {
 }
 
 /** A line of a program's, fit for a message. */
-function plain(line: string): string {
+export function plain(line: string): string {
   return line
     .replaceAll(/[^\x20-\x7e]/g, '')
     .replace(/^(?:fatal|error|remote|ERR):? */, '')

@@ -5,6 +5,7 @@ import { type GitSetup, gitCommand } from './git-command.ts';
 import type { CopyParts, GitCopy, RemoteRefs } from './git-copy.ts';
 import { DamageError, named, remoteFailure } from './git-failure.ts';
 import { measureFolder, sweepFolder } from './git-layout.ts';
+import { withCredential } from './git-login.ts';
 import { isHash, isRefName } from './git-names.ts';
 import { createTurns } from './git-shared.ts';
 import { fetchOptions, type TransportLimits } from './git-transport.ts';
@@ -27,9 +28,12 @@ export async function listRemote(
   limits: TransportLimits,
   signal: AbortSignal,
 ): Promise<Map<string, string>> {
-  const command = gitCommand(setup, ['ls-remote', '-q', 'origin'], fetchOptions(remote, limits));
-  const output = await setup.run.output(command, signal, { timeoutMs: fetchMs, maxBytes: maxRefsBytes });
-  if (output.code !== 0) throw remoteFailure(remote, output);
+  const output = await withCredential(remote, signal, async (current) => {
+    const command = gitCommand(setup, ['ls-remote', '-q', 'origin'], fetchOptions(current, limits));
+    const told = await setup.run.output(command, signal, { timeoutMs: fetchMs, maxBytes: maxRefsBytes });
+    if (told.code !== 0) throw remoteFailure(current, told);
+    return told;
+  });
   const commits = new Map<string, string>();
   for (const line of output.stdout.toString().split('\n')) {
     const [hash = '', ref = ''] = line.split('\t');
@@ -50,7 +54,11 @@ export function createPlainCopy({ folder, objects, setup, limits, grew, metrics 
   let mirrored: RemoteRefs | undefined;
   let isClosed = false;
 
-  async function fetch(remote: Remote, args: readonly string[], signal: AbortSignal): Promise<void> {
+  function fetch(remote: Remote, args: readonly string[], signal: AbortSignal): Promise<void> {
+    return withCredential(remote, signal, (current) => fetchOnce(current, args, signal));
+  }
+
+  async function fetchOnce(remote: Remote, args: readonly string[], signal: AbortSignal): Promise<void> {
     const quiet = [
       'fetch',
       '-q',

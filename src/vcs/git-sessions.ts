@@ -1,6 +1,7 @@
 import { isStoaError } from '../errors.ts';
 import type { GitSetup } from './git-command.ts';
 import type { Idle, Idler } from './git-idle.ts';
+import { withCredential } from './git-login.ts';
 import { type GitSession, openSession } from './git-session.ts';
 import { createTurns } from './git-shared.ts';
 import { createTransport, type TransportLimits } from './git-transport.ts';
@@ -9,8 +10,8 @@ import type { Remote } from './remote.ts';
 /** Connections to remotes, one of which is kept for a while for who asks the same remote next. */
 export interface GitSessions {
   /**
-   * Does a piece of work over a connection. Where that was kept and turns out to be gone, the work is done once more over
-   * a new one. Throws OldProtocolError where the remote speaks no version 2 of the protocol.
+   * Does a piece of work over a connection. Where that was kept and turns out to be gone, or its credential is refused and
+   * there is another one, the work is done once more over a new one. Throws OldProtocolError where the remote speaks no version 2 of the protocol.
    */
   use<T>(remote: Remote, signal: AbortSignal, work: (session: GitSession) => Promise<T>): Promise<T>;
   /** The same, for work that must see the refs as they are now. */
@@ -88,10 +89,21 @@ export function createSessions(
     return over(key, session, work);
   }
 
+  function inTurn<T>(
+    remote: Remote,
+    signal: AbortSignal,
+    work: (session: GitSession) => Promise<T>,
+    mayReuse: (session: GitSession) => boolean,
+  ): Promise<T> {
+    return turns.run(
+      () => withCredential(remote, signal, (current) => use(current, signal, work, mayReuse)),
+      signal,
+    );
+  }
+
   return {
-    use: (remote, signal, work) => turns.run(() => use(remote, signal, work, () => true), signal),
-    useFresh: (remote, signal, work) =>
-      turns.run(() => use(remote, signal, work, (session) => !session.isStream), signal),
+    use: (remote, signal, work) => inTurn(remote, signal, work, () => true),
+    useFresh: (remote, signal, work) => inTurn(remote, signal, work, (session) => !session.isStream),
   };
 }
 

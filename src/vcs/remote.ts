@@ -21,6 +21,8 @@ export interface Remote {
   readonly proxy?: string;
   /** Sent to `fetchUrl` and to nobody else; HTTP only. */
   readonly credential?: RemoteCredential;
+  /** To be called when the credential was refused: the same remote with another one, where there is one now. */
+  renew?(signal: AbortSignal): Promise<Remote | undefined>;
   /** How to reach a remote of the scheme `ssh`. */
   readonly ssh?: RemoteSsh;
 }

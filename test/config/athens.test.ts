@@ -248,6 +248,11 @@ describe('an Athens setting that Stoa has', () => {
     ],
     [{ ATHENS_GO_BINARY_ENV_VARS: 'GOVCS=public:git' }, 'vcs.govcs', 'public:git'],
     [{ ATHENS_GO_BINARY_ENV_VARS: 'GOSUMDB=sum.golang.google.cn' }, 'sumdb.fallback.name', 'sum.golang.org'],
+    [
+      { ATHENS_GO_BINARY_ENV_VARS: 'GOINSECURE=a.example.com,b.example.com' },
+      'vcs.insecure',
+      ['a.example.com', 'b.example.com'],
+    ],
     [{ ATHENS_GO_BINARY_ENV_VARS: 'GOAUTH=netrc' }, 'vcs.govcs', ''], // the default, and no other way in
     [{ ATHENS_LOG_LEVEL: '' }, 'log.level', 'info'], // an empty one says nothing
   ])('%j becomes %s', (env, path, expected) => {
@@ -355,8 +360,8 @@ describe('an Athens setting for what is not built yet is refused', () => {
     ['ATHENS_STORAGE_TYPE', 'azureblob', 'storage of type azureblob'],
     [
       'ATHENS_GO_BINARY_ENV_VARS',
-      'GOINSECURE=*;GIT_SSH_COMMAND=ssh',
-      'what GOINSECURE, GIT_SSH_COMMAND asks for',
+      'GOAUTH=git /;GIT_SSH_COMMAND=ssh',
+      'what GOAUTH, GIT_SSH_COMMAND asks for',
     ],
   ])('%s=%s', (variable, value, what) => {
     expect(problemsOf({ env: { [variable]: value } })).toEqual([

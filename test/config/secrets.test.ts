@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkConfig, showConfig } from '../../src/cli/config.ts';
@@ -6,7 +7,7 @@ import { load, machineOf, problemsOf, type Said } from './machine.ts';
 const table = (line: string) => `[[credentials]]\nhost = "git.example.com"\n${line}`;
 
 const oneOf =
-  'it needs exactly one of username with password, token, header with value, ssh_key_file or ssh_agent';
+  'it needs exactly one of username with password, token, header with value, ssh_key_file, ssh_agent, helper or github_app';
 
 describe('a credential', () => {
   test.each([
@@ -29,6 +30,11 @@ describe('a credential', () => {
       { kind: 'ssh', identityFile: '/p', knownHostsFile: '/p' },
     ],
     ['ssh_agent = "/run/agent"', { kind: 'ssh', agentSocket: '/run/agent' }],
+    ['helper = "store --file /f"', { kind: 'helper', command: 'store --file /f', usePath: false }],
+    [
+      'helper = ["/bin/helper", "--x"]\nuse_http_path = true',
+      { kind: 'helper', command: ['/bin/helper', '--x'], usePath: true },
+    ],
   ])('may be %j', (line, secret) => {
     const files = { 'stoa.toml': table(line), '/p': 'from file\n' };
     expect(load({ files }).settings.credentials).toEqual([{ host: 'git.example.com', secret }]);
@@ -44,6 +50,42 @@ describe('a credential', () => {
     const text = `[[credentials]]\nhost = "${host}"\ntoken = "t"`;
     const secret = { kind: 'basic', username, password: 't' };
     expect(load({ files: { 'stoa.toml': text } }).settings.credentials).toEqual([{ host, secret }]);
+  });
+
+  describe('that is a GitHub App', () => {
+    const pem = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({
+      type: 'pkcs1',
+      format: 'pem',
+    });
+    const tableOf = (host: string, more = '') =>
+      `[[credentials]]\nhost = "${host}"\ngithub_app = 12\nprivate_key_file = "/key"\n${more}`;
+    const filesOf = (host: string, more?: string) => ({ 'stoa.toml': tableOf(host, more), '/key': `${pem}` });
+
+    test.each([
+      ['github.com', '', 'https://api.github.com'],
+      ['corp.ghe.com', '', 'https://api.corp.ghe.com'], // with data residency
+      ['github.corp.example', '', 'https://github.corp.example/api/v3'],
+      ['github.corp.example:8443', '', 'https://github.corp.example:8443/api/v3'],
+      ['github.com', 'api_url = "https://api.corp.example/gh/"', 'https://api.corp.example/gh'],
+      ['github.com', 'api_url = "http://127.0.0.1:1"\nallow_http = true', 'http://127.0.0.1:1'],
+    ])('of %s, with %j, has its API at %s', (host, more, api) => {
+      const [found] = load({ files: filesOf(host, more) }).settings.credentials;
+      expect(found).toMatchObject({ host, secret: { kind: 'app', app: '12', api } });
+    });
+
+    test('may name its installation', () => {
+      const [found] = load({ files: filesOf('github.com', 'installation_id = 34') }).settings.credentials;
+      expect(found?.secret).toMatchObject({ installation: 34 });
+    });
+
+    test.each(['http://api.example', 'https://u:p@api.example', 'api.example', 'https://api.example/?a'])(
+      'has no API at %s',
+      (url) => {
+        expect(problemsOf({ files: filesOf('github.com', `api_url = "${url}"`) })).toEqual([
+          expect.stringContaining('api_url is no https URL, or holds more than a host and a path'),
+        ]);
+      },
+    );
   });
 
   test('names what it may be used for', () => {
@@ -87,7 +129,15 @@ describe('a credential', () => {
     ['ssh_key_file = "/p"\nssh_agent = "/run/agent"', oneOf],
     ['ssh_key_file = "/gone"', 'it does not exist'],
     ['token = "t"\nknown_hosts_file = "/p"', 'known_hosts_file is for ssh_key_file or ssh_agent'],
-    ['username = "u"\nkind = "github"', 'kind is for a token'],
+    ['username = "u"\nkind = "github"', 'kind is for token'],
+    ['token = "t"\nhelper = "store"', oneOf],
+    ['token = "t"\nuse_http_path = true', 'use_http_path is for helper'],
+    ['token = "t"\nprivate_key_file = "/p"', 'private_key_file is for github_app'],
+    ['helper = []', 'helper is missing or not what it should be'],
+    ['helper = "a\\nb"', 'helper is missing or not what it should be'],
+    ['github_app = 1', 'github_app needs private_key_file'],
+    ['github_app = 1\nprivate_key_file = "/p"', 'the private key of the App is no RSA key in PEM'],
+    ['github_app = 1\nprivate_key_file = "/gone"', "/gone can't be read: it does not exist"],
     ['token = "t"\nkind = "git"', 'kind is missing or not what it should be'],
     ['token = "t"\ntoken_file = "/p"', 'both token and token_file are given'],
     ['token_file = "/gone"', "/gone can't be read: it does not exist"],

@@ -54,6 +54,7 @@ const others: Readonly<Record<string, string>> = {
   'fetch.max_mod': '1MB',
   'vcs.rewrite': 'https://github.com/=>https://git.example.com/mirror/',
   'vcs.govcs': 'public:git',
+  'vcs.insecure': 'git.example.com',
   'vcs.cache': '1GiB',
   'vcs.max_fetch': '2GiB',
   'vcs.processes': '3',

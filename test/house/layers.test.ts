@@ -38,6 +38,8 @@ const layers: Readonly<Record<string, Layer>> = {
       // Trusted networks are written as the guard reads them, and which hosts a netrc file names is what Athens serves with it.
       'net/address.ts',
       'net/netrc.ts',
+      // What the key of a GitHub App is, the start tells.
+      'net/app-key.ts',
     ],
     // The values of settings are of the types of those who take them.
     types: ['fetch/route.ts', 'net/credentials.ts'],

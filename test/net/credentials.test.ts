@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import {
+  type ChosenCredential,
   type Credential,
   createCredentials,
   netrcCredentials,
@@ -18,6 +19,12 @@ function isUsed(
 ) {
   const { choose } = createCredentials([{ ...credential, secret }], 'private.example');
   return choose(new URL(url), { module: ask.module, redirected: ask.redirected ?? false }) !== undefined;
+}
+
+/** What is sent of a credential. */
+async function headerOf(chosen: ChosenCredential | undefined) {
+  const login = await chosen!.login(new AbortController().signal);
+  return 'none' in login ? login.none : login.header;
 }
 
 describe('a credential', () => {
@@ -63,7 +70,7 @@ describe('a credential', () => {
     expect(isUsed(credential, 'https://a.example/', { ...(module && { module }), redirected })).toBe(used);
   });
 
-  test('with the longest prefix that fits wins, of equals the first', () => {
+  test('with the longest prefix that fits wins, of equals the first', async () => {
     const entry = (token: string, prefix?: string, modules?: string): Credential => ({
       host: 'a.example',
       ...(prefix && { prefix }),
@@ -76,12 +83,12 @@ describe('a credential', () => {
       entry('private', '/a/b/c', 'corp.example'),
       entry('other', '/a/b'),
     ]);
-    const chosen = (path: string, module?: string) =>
-      choose(new URL(path, 'https://a.example'), { module, redirected: false })?.header?.value;
-    expect(chosen('/a')).toBe('Bearer root');
-    expect(chosen('/a/b/x')).toBe('Bearer deep');
-    expect(chosen('/a/b/c', 'corp.example/m')).toBe('Bearer private');
-    expect(chosen('/a/b/c', 'example.com/m')).toBe('Bearer deep');
+    const sent = async (path: string, module?: string) =>
+      headerOf(choose(new URL(path, 'https://a.example'), { module, redirected: false }));
+    expect(await sent('/a')).toMatchObject({ value: 'Bearer root' });
+    expect(await sent('/a/b/x')).toMatchObject({ value: 'Bearer deep' });
+    expect(await sent('/a/b/c', 'corp.example/m')).toMatchObject({ value: 'Bearer private' });
+    expect(await sent('/a/b/c', 'example.com/m')).toMatchObject({ value: 'Bearer deep' });
   });
 
   test.each([
@@ -92,10 +99,10 @@ describe('a credential', () => {
     ],
     [{ kind: 'bearer', token: 'hush' }, 'authorization', 'Bearer hush'],
     [{ kind: 'header', name: 'Private-Token', value: 'hush' }, 'private-token', 'hush'],
-  ] as const)('%j is a header', (secret, name, value) => {
+  ] as const)('%j is a header', async (secret, name, value) => {
     const { choose } = createCredentials([{ host: 'a.example', secret }]);
     const chosen = choose(new URL('https://a.example/'), { module: undefined, redirected: false });
-    expect(chosen?.header).toEqual({ name, value });
+    expect(await headerOf(chosen)).toEqual({ name, value });
   });
 
   test.each([
@@ -132,15 +139,16 @@ describe('an SSH key', () => {
     expect(choose(new URL(url), ask)?.secret).toEqual(used ? key : undefined);
   });
 
-  test('stands beside a token of its host, and neither is taken for the other', () => {
+  test('stands beside a token of its host, and neither is taken for the other', async () => {
     const { choose } = createCredentials([
       { host: 'git.example', modules: 'corp.example', secret },
       { host: 'git.example', modules: 'corp.example', secret: key },
     ]);
     const [https, ssh] = ['https', 'ssh'].map((scheme) => choose(new URL(`${scheme}://git.example/r`), ask));
-    expect(https).toMatchObject({ secret, header: { value: 'Bearer hush' } });
+    expect(https).toMatchObject({ secret });
+    expect(await headerOf(https)).toMatchObject({ value: 'Bearer hush' });
     expect(ssh).toMatchObject({ secret: key });
-    expect(ssh).not.toHaveProperty('header');
+    expect(await headerOf(ssh)).toBe('an SSH key opens nothing over HTTP');
     expect(https?.id).not.toBe(ssh?.id);
   });
 });

@@ -5,7 +5,8 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createSocketServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished } from 'vitest';
-import type { HttpClient, HttpReply, HttpRequest } from '../../src/net/client.ts';
+import type { HttpClient, HttpPoster, HttpReply, HttpRequest } from '../../src/net/client.ts';
+import { type Credential, type Credentials, createCredentials } from '../../src/net/credentials.ts';
 import { createHttpClient, type HttpClientOptions } from '../../src/net/http.ts';
 
 export interface Origin {
@@ -74,14 +75,20 @@ async function open(
 }
 
 export interface Asker {
-  readonly client: HttpClient;
+  readonly client: HttpClient & HttpPoster;
   /** The waits between tries, in milliseconds; none of them takes time. */
   readonly waits: readonly number[];
   get(url: URL | string, request?: Partial<HttpRequest>): Promise<HttpReply>;
 }
 
+/** Options of a client, with credentials as the settings have them. */
+interface AskerOptions extends Partial<Omit<HttpClientOptions, 'credentials'>> {
+  readonly credentials?: readonly Credential[] | Credentials;
+  readonly privatePatterns?: string;
+}
+
 /** A client to which all loopback hosts are named, unless the options say otherwise; random numbers are 0.5. */
-export function openAsker(options: Partial<HttpClientOptions> = {}): Asker {
+export function openAsker({ credentials = [], privatePatterns, ...options }: AskerOptions = {}): Asker {
   const waits: number[] = [];
   const client = createHttpClient({
     userAgent: 'Stoa/test',
@@ -90,6 +97,7 @@ export function openAsker(options: Partial<HttpClientOptions> = {}): Asker {
     wait: async (ms) => {
       waits.push(ms);
     },
+    credentials: 'choose' in credentials ? credentials : createCredentials(credentials, privatePatterns),
     ...options,
   });
   onTestFinished(() => client.close());
