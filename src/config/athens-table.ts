@@ -45,7 +45,7 @@ export const athensSettings: readonly AthensSetting[] = [
   row('GoEnv', 'GO_ENV', idle('development and production are the same to Stoa')),
   row('GoBinaryEnvVars', 'ATHENS_GO_BINARY_ENV_VARS', {
     kind: 'rule',
-    doc: '`GOPROXY` becomes `upstream`; `GOPRIVATE` and `GONOPROXY` become `private`; `GOVCS` becomes `vcs.govcs`; `GOSUMDB` and `GONOSUMDB` become `sumdb` and `no_sumdb`; the proxy variables become `net.http_proxy`, `net.https_proxy` and `net.no_proxy`; variables of the go command itself have no effect; others are not available in this version',
+    doc: '`GOPROXY` becomes `upstream`; `GOPRIVATE` and `GONOPROXY` become `private`; `GOVCS` becomes `vcs.govcs`; `GOINSECURE` becomes `vcs.insecure`; `GOSUMDB` and `GONOSUMDB` become `sumdb` and `no_sumdb`; the proxy variables become `net.http_proxy`, `net.https_proxy` and `net.no_proxy`; variables of the go command itself have no effect; others are not available in this version',
     read: readGoVariables,
   }),
   row('GoGetWorkers', 'ATHENS_GOGET_WORKERS', sets('fetch.zips_per_host')),

@@ -18,7 +18,7 @@ export interface CredentialHelper {
   refused(url: URL, login: HelperLogin, signal: AbortSignal): Promise<void>;
 }
 
-export interface HelperLogin {
+interface HelperLogin {
   readonly username: string;
   readonly password: string;
   /** Milliseconds since the epoch. */

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type GitRepos, git, openGitRepos } from '../fakes/git-repos.ts';
-import { type GitServer, startGitServer } from '../fakes/git-server.ts';
+import { type GitServer, passwordOf, startGitServer } from '../fakes/git-server.ts';
+import { type GitHub, startGitHub } from '../fakes/github.ts';
+import { startPages } from '../fakes/pages.ts';
 import { type FakeUpstream, readModuleTexts, startUpstream } from '../fakes/upstream.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
@@ -75,12 +77,7 @@ describe.skipIf(git === undefined)('stoa doctor', () => {
 
   test.each<[what: string, status: number, said: RegExp, failed: RegExp]>([
     ['an expired token', 401, /^answer +401 .*: the credential is wrong or has expired$/, /answered 401/],
-    [
-      'no right to read',
-      403,
-      /^answer +403 .*: the credential has no right to read this repository$/,
-      /answered 403/,
-    ],
+    ['no right to read', 403, /^answer +403 .*: the credential has no right to read it$/, /answered 403/],
     [
       'a repository that is hidden',
       404,
@@ -122,6 +119,146 @@ describe.skipIf(git === undefined)('stoa doctor', () => {
     expect(lines).toContain('credential  ssh for 127.0.0.1');
     expect(lines.at(-1)).toContain(reason);
     expect(code).toBe(1);
+  });
+
+  /** Settings whose credential for the server has these lines. */
+  function settingsWith(...lines: readonly string[]): Record<string, string> {
+    return settings({
+      STOA_CREDENTIALS: ['[[credentials]]', `host = "${server.host}"`, ...lines].join('\n'),
+    });
+  }
+
+  const shell = (script: string) => `helper = ["sh", "-c", ${JSON.stringify(script)}]`;
+
+  test('asks a credential helper, and tells what it gives but for the secret', async () => {
+    const gives = shell(`echo username=oauth2; echo password=${token}; echo password_expiry_utc=4102444800`);
+    const { code, lines } = await doctor([url], settingsWith(gives));
+    expect(code).toBe(0);
+    expect(lines.slice(2, 5)).toEqual([
+      `credential  helper for ${server.host}`,
+      'login       there is one, until 2100-01-01T00:00:00.000Z',
+      'answer      200',
+    ]);
+  });
+
+  test('names a credential helper that fails, and what it said', async () => {
+    const { code, lines } = await doctor([url], settingsWith(shell('echo the vault is sealed >&2; exit 2')));
+    expect(code).toBe(1);
+    expect(lines.slice(-3)).toEqual([
+      `credential  helper for ${server.host}`,
+      'helper said the vault is sealed',
+      `failed      ${server.host}: the credential helper failed (exit status 2)`,
+    ]);
+  });
+
+  test.each([
+    ['has no login', 'true', 'the credential helper has none for it'],
+    [
+      'gives one that has expired',
+      'echo username=u; echo password=p; echo password_expiry_utc=946684800',
+      'the login that we have for it expired at 2000-01-01T00:00:00.000Z',
+    ],
+  ])('names a credential helper that %s', async (_, script, reason) => {
+    const { code, lines } = await doctor([url], settingsWith(shell(script)));
+    expect(code).toBe(1);
+    expect(lines.slice(-3)).toEqual([
+      `login       none: ${reason}`,
+      `answer      401 Unauthorized: nothing was sent, since ${reason}`,
+      expect.stringMatching(new RegExp(`^failed .* answered 401 Unauthorized, and ${reason}$`)),
+    ]);
+  });
+
+  describe('of a GitHub App', () => {
+    let github: GitHub;
+    let appServer: GitServer;
+    beforeAll(async () => {
+      github = await startGitHub({ installations: { corp: 7 } });
+      await writeFile(join(repos.folder, 'app.pem'), github.pem);
+      appServer = await startGitServer({
+        folder: repos.folder,
+        login: (headers) => github.isToken(passwordOf(headers) ?? ''),
+      });
+    });
+    afterAll(async () => {
+      await appServer?.close();
+      await github?.close();
+    });
+
+    function settingsOf(...more: readonly string[]): Record<string, string> {
+      const lines = [
+        '[[credentials]]',
+        `host = "${appServer.host}"`,
+        'github_app = 12',
+        `private_key_file = "${join(repos.folder, 'app.pem')}"`,
+        `api_url = "${github.url}"`,
+        'allow_http = true',
+        ...more,
+      ];
+      const STOA_VCS_REWRITE = `https://git.example.com/=>${appServer.url}/`;
+      return settings({ STOA_VCS_REWRITE, STOA_CREDENTIALS: lines.join('\n') });
+    }
+
+    test('tells that there is a token', async () => {
+      const { code, lines } = await doctor([url], settingsOf());
+      expect(lines.slice(2, 5)).toEqual([
+        `credential  GitHub App 12 for ${appServer.host}`,
+        expect.stringMatching(/^login {7}there is one, until \d{4}-/),
+        'answer      200',
+      ]);
+      expect(code).toBe(0);
+    });
+
+    test('names an owner who has not installed it', async () => {
+      const { code, lines } = await doctor(['https://git.example.com/other/lib'], settingsOf());
+      expect(code).toBe(1);
+      expect(lines).toContain('login       none: the GitHub App 12 is not installed for other');
+      expect(lines.at(-1)).toMatch(/^failed .*, and the GitHub App 12 is not installed for other$/);
+    });
+
+    test.each([
+      ['installation_id = 99', 'has no such installation (404: Not Found)'],
+      ['github_app = 13', 'is not who it says it is'],
+    ])('names what is wrong with %s', async (line, reason) => {
+      const [key] = line.split(' ');
+      const env = settingsOf();
+      const tables = env.STOA_CREDENTIALS!.replace(new RegExp(`^${key} .*\\n`, 'm'), '');
+      const { code, lines } = await doctor([url], { ...env, STOA_CREDENTIALS: `${tables}\n${line}` });
+      expect(code).toBe(1);
+      expect(lines.at(-1)).toContain(reason);
+    });
+  });
+
+  test('names what an upstream of the house says to our credential', async () => {
+    const clear = upstream.fault({ kind: 'list' }, { do: 'answer', status: 401 });
+    onTestFinished(clear);
+    const { host } = new URL(upstream.url);
+    const { code, lines } = await doctor(['example.com/hello'], {
+      STOA_ROUTES: `example.com=${upstream.url}`,
+      STOA_CREDENTIALS: `[[credentials]]\nhost = "${host}"\ntoken = "${token}"`,
+    });
+    expect(code).toBe(1);
+    expect(lines.slice(-3)).toEqual([
+      `credential  bearer for ${host}`,
+      'answer      401 Unauthorized: the credential is wrong or has expired',
+      expect.stringMatching(/^failed .* asked with a credential, answered 401 Unauthorized/),
+    ]);
+  });
+
+  test('goes to a page over plain http where GOINSECURE says so', async () => {
+    const content = `lax.example.com/m git ${server.url}/corp/lib`;
+    await using pages = await startPages({ pages: { 'lax.example.com/m': content }, plainHttp: true });
+    const env = {
+      ...settings({ STOA_PRIVATE: 'lax.example.com' }),
+      GOINSECURE: 'lax.example.com',
+      STOA_NET_HTTP_PROXY: pages.url,
+      STOA_NET_HTTPS_PROXY: pages.url,
+      STOA_NET_NO_PROXY: '127.0.0.1',
+    };
+    const { code, lines } = await doctor(['lax.example.com/m'], env);
+    expect(lines).toContain(
+      'discovery   https://lax.example.com/m?go-get=1, over plain http where nothing else leads there',
+    );
+    expect(code).toBe(0);
   });
 
   test('goes from one upstream to the next, and to the repository', async () => {

@@ -1,7 +1,7 @@
 // Repositories over smart HTTP on loopback: the real `git upload-pack` behind a server that counts, delays and misbehaves.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { git } from './git-repos.ts';
+import { tlsFile } from './tls.ts';
 
 export interface GitServerOptions {
   /** Where the repositories lie; a URL path is a path in it. */
@@ -21,8 +22,10 @@ export interface GitServerOptions {
   readonly filter?: boolean;
   /** The newest version of git's protocol that is spoken; 2 unless it is told. */
   readonly protocol?: 0 | 2;
-  /** Basic authentication is asked for, and these are let in. */
-  readonly login?: { readonly username: string; readonly password: string };
+  /** Basic authentication is asked for, and these are let in; or who is by the headers and the repository. */
+  readonly login?:
+    | { readonly username: string; readonly password: string }
+    | ((headers: IncomingMessage['headers'], repo: string) => boolean);
   /** Over TLS with this certificate of test/testdata/tls. */
   readonly certificate?: string;
   /** Answers what is no request of git's, such as `?go-get=1`; else it gets 404. */
@@ -122,7 +125,7 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
       else response.writeHead(404).end('not found\n');
       return;
     }
-    if (login !== undefined && request.headers.authorization !== basic(login)) {
+    if (login !== undefined && !isLetIn(login, request.headers, exchange.repo)) {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="repositories"' }).end('log in\n');
       return;
     }
@@ -315,10 +318,17 @@ async function* endless({ begin, chunk }: Extract<GitFault, { do: 'endless' }>):
   for (;;) yield chunk;
 }
 
-function basic({ username, password }: { username: string; password: string }): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+function isLetIn(
+  login: NonNullable<GitServerOptions['login']>,
+  headers: IncomingMessage['headers'],
+  repo: string,
+): boolean {
+  if (typeof login === 'function') return login(headers, repo);
+  return headers.authorization === `Basic ${btoa(`${login.username}:${login.password}`)}`;
 }
 
-function tlsFile(name: string): string {
-  return readFileSync(new URL(`../testdata/tls/${name}`, import.meta.url), 'utf8');
+/** The password of basic authentication. */
+export function passwordOf({ authorization = '' }: IncomingMessage['headers']): string | undefined {
+  const login = /^Basic (.+)$/.exec(authorization)?.[1];
+  return login && atob(login).replace(/^[^:]*:/, '');
 }

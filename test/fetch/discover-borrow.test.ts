@@ -8,7 +8,8 @@ import { createReach } from '../../src/net/reach.ts';
 import { asStranger } from '../../src/net/stranger.ts';
 import { git, openGitRepos } from '../fakes/git-repos.ts';
 import { startGitServer } from '../fakes/git-server.ts';
-import { failure, openAsker, openOrigin, tlsFile } from '../net/origin.ts';
+import { tlsFile } from '../fakes/tls.ts';
+import { failure, openAsker, openOrigin } from '../net/origin.ts';
 import { openDiscover, openGate, openVanity, type Page } from './vanity.ts';
 
 const { signal } = new AbortController();

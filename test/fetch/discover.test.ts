@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { StoaError } from '../../src/errors.ts';
 import { createCheckVcs } from '../../src/fetch/govcs.ts';
-import { failure, openAsker, openOrigin, refusingUrl, tlsFile } from '../net/origin.ts';
+import { tlsFile } from '../fakes/tls.ts';
+import { failure, openAsker, openOrigin, refusingUrl } from '../net/origin.ts';
 import { goImport, openDiscover, openVanity, type Page, type Vanity } from './vanity.ts';
 
 const signal = new AbortController().signal;

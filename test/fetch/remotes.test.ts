@@ -11,7 +11,8 @@ import { type Credential, createCredentials } from '../../src/net/credentials.ts
 import { createReach } from '../../src/net/reach.ts';
 import { git, openGitRepos } from '../fakes/git-repos.ts';
 import { type GitServerOptions, startGitServer } from '../fakes/git-server.ts';
-import { failure, openAsker, openOrigin, refusingUrl, tlsFile } from '../net/origin.ts';
+import { tlsFile } from '../fakes/tls.ts';
+import { failure, openAsker, openOrigin, refusingUrl } from '../net/origin.ts';
 import { openGate } from './vanity.ts';
 
 const { signal } = new AbortController();

@@ -7,7 +7,8 @@ import {
   netrcCredentials,
   splitUserinfo,
 } from '../../src/net/credentials.ts';
-import { failure, openAsker, openOrigin, tlsFile } from './origin.ts';
+import { tlsFile } from '../fakes/tls.ts';
+import { failure, openAsker, openOrigin } from './origin.ts';
 
 const secret = { kind: 'bearer', token: 'hush' } as const;
 

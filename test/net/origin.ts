@@ -1,6 +1,5 @@
 // Servers on loopback that behave as a test says, and clients to ask them. All end with the test that opened them.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createSocketServer, type Server, type Socket } from 'node:net';
@@ -8,6 +7,7 @@ import { expect, onTestFinished } from 'vitest';
 import type { HttpClient, HttpPoster, HttpReply, HttpRequest } from '../../src/net/client.ts';
 import { type Credential, type Credentials, createCredentials } from '../../src/net/credentials.ts';
 import { createHttpClient, type HttpClientOptions } from '../../src/net/http.ts';
+import { tlsFile } from '../fakes/tls.ts';
 
 export interface Origin {
   readonly url: URL;
@@ -107,11 +107,6 @@ export function openAsker({ credentials = [], privatePatterns, ...options }: Ask
     get: (url, request) =>
       client.get(new URL(url), { signal: new AbortController().signal, maxBytes: 1_000_000, ...request }),
   };
-}
-
-/** A file of test/testdata/tls. */
-export function tlsFile(name: string): string {
-  return readFileSync(new URL(`../testdata/tls/${name}`, import.meta.url), 'utf8');
 }
 
 /** A URL on loopback that refuses connections. */

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { failure, type Origin, openAsker, openOrigin, openSockets, refusingUrl, tlsFile } from './origin.ts';
+import { tlsFile } from '../fakes/tls.ts';
+import { failure, type Origin, openAsker, openOrigin, openSockets, refusingUrl } from './origin.ts';
 
 interface Proxy {
   /** `host:port`. */

@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import { failure, openAsker, openOrigin, tlsFile } from './origin.ts';
+import { tlsFile } from '../fakes/tls.ts';
+import { failure, openAsker, openOrigin } from './origin.ts';
 
 /** Answers every request with a redirect to this place. */
 function openRedirect(status: number, location: string, certificate?: string) {

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { createTrust } from '../../src/net/trust.ts';
-import { failure, openAsker, openOrigin, openSockets, tlsFile } from './origin.ts';
+import { tlsFile } from '../fakes/tls.ts';
+import { failure, openAsker, openOrigin, openSockets } from './origin.ts';
 
 const ca = tlsFile('ca.pem');
 
