@@ -59,9 +59,12 @@ const maxAnswerBytes = 64 * 1024;
 /** Opens a helper. It sees neither this process's environment nor a home, has no terminal, and must not ask anybody. */
 export function createCredentialHelper(options: CredentialHelperOptions): CredentialHelper {
   const { command, usePath = false, run, path, timeoutMs = 30_000 } = options;
-  const home = '/';
-  // Those that would open a window obey the last one.
-  const env = { ...isolatedEnv({ path, home }), GIT_ASKPASS: 'false', GCM_INTERACTIVE: 'never' };
+  const env = {
+    ...isolatedEnv({ path, home: '/nonexistent' }),
+    GIT_ASKPASS: 'false',
+    // Of the Git Credential Manager, which would open a window.
+    GCM_INTERACTIVE: 'never',
+  };
 
   function pathOf({ pathname }: URL): string {
     return usePath ? decoded(pathname).replace(/^\/|\/(info\/refs)?$/g, '') : '';
@@ -76,7 +79,7 @@ export function createCredentialHelper(options: CredentialHelperOptions): Creden
     const what = `${url.host}: the credential helper`;
     const input = formatFields(fields);
     if (input === undefined) throw new StoaError('upstream', `${what} can't be asked for such a path`);
-    const order: Command = { ...commandOf(command, operation), cwd: home, env };
+    const order: Command = { ...commandOf(command, operation), cwd: '/', env };
     const output = await run
       .output(order, signal, { input, timeoutMs, maxBytes: maxAnswerBytes })
       .catch((error: unknown) => {
