@@ -3,11 +3,12 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type GitRepos, git, openGitRepos } from '../fakes/git-repos.ts';
+import { type GitRepo, type GitRepos, git, openGitRepos } from '../fakes/git-repos.ts';
 import { type GitServer, passwordOf, startGitServer } from '../fakes/git-server.ts';
 import { type GitHub, startGitHub } from '../fakes/github.ts';
 import { type Pages, startPages } from '../fakes/pages.ts';
 import { type Stoa, startStoa, withoutFreshness } from '../fakes/stoa.ts';
+import { until } from '../net/origin.ts';
 import { openFakeSsh } from '../vcs/fake-ssh.ts';
 
 const hush = 'glpat-very-secret';
@@ -22,6 +23,7 @@ const questions = ['list', 'v1.0.0.info', 'main.info', 'v1.0.0.mod', 'v1.0.0.zip
 
 describe.skipIf(git === undefined)('the credentials of a server', () => {
   let repos: GitRepos;
+  let appRepo: GitRepo;
   let server: GitServer;
   let github: GitHub;
   let pages: Pages;
@@ -34,7 +36,8 @@ describe.skipIf(git === undefined)('the credentials of a server', () => {
         'go.mod': `module github.com/corp-${kind}/lib\n`,
         'lib.go': `package lib // ${hush}\n`,
       };
-      await repos.create(`corp-${kind}/lib`, [{ commit: 'one', files, tags: ['v1.0.0'] }]);
+      const repo = await repos.create(`corp-${kind}/lib`, [{ commit: 'one', files, tags: ['v1.0.0'] }]);
+      if (kind === 'app') appRepo = repo;
     }
     github = await startGitHub({ installations: { 'corp-app': 7 } });
     server = await startGitServer({
@@ -161,6 +164,16 @@ describe.skipIf(git === undefined)('the credentials of a server', () => {
         expect([question, (await ask(own, question)).status]).toEqual([question, 200]);
       expect(kind === 'ssh' || kind === 'file' || wasLetIn(asked)).toBe(true);
     }
+  });
+
+  test('that were taken back are asked for again, before anybody notices', async () => {
+    const own = 'github.com/corp-app/lib';
+    expect((await ask(own, 'list')).status).toBe(200);
+    await appRepo.run([{ commit: 'two', tags: ['v1.1.0'] }]);
+    github.revoke();
+    // What the remote said of its names is used for a moment.
+    await until(() => ask(own, 'list')).toEqual({ status: 200, body: 'v1.0.0\nv1.1.0\n' });
+    expect((await ask(own, 'v1.1.0.zip')).status).toBe(200);
   });
 
   test('are in no line of the log', () => {
