@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
@@ -46,6 +46,17 @@ export async function readProcesses(): Promise<ProcessTable> {
       return start === mark.start ? 'running' : 'ended';
     },
   };
+}
+
+/** A name that begins with the process, and that nobody else makes. */
+export function ownName({ place, pid, start }: ProcessMark): string {
+  return `${place}-${pid}-${start}-${randomBytes(4).toString('hex')}`;
+}
+
+/** The process with whose own name this one begins; undefined for another kind of name. */
+export function ownerOf(name: string): ProcessMark | undefined {
+  const parts = /^([0-9a-f]{12})-(\d+)-(\d+)-[0-9a-f]{8}-/.exec(name);
+  return parts === null ? undefined : { place: parts[1]!, pid: Number(parts[2]), start: parts[3]! };
 }
 
 /**

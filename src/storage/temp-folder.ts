@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { codeOf, type FileOperations, nodeFiles } from './disk-files.ts';
-import { type ProcessMark, type ProcessTable, readProcesses } from './processes.ts';
+import { ownerOf, ownName, type ProcessTable, readProcesses } from './processes.ts';
 
 /** A folder for unfinished files, which several processes may share. */
 export interface TempFolder {
@@ -31,8 +30,7 @@ export async function openTempFolder(options: TempFolderOptions): Promise<TempFo
   const { folder, files = nodeFiles, processes = await readProcesses(), now = Date.now } = options;
   await files.makeFolders(folder);
   await sweep(folder, files, processes, now());
-  const { place, pid, start } = processes.self;
-  const owner = `${place}-${pid}-${start}-${randomBytes(4).toString('hex')}`;
+  const owner = ownName(processes.self);
   let count = 0;
   return { path: () => `${folder}/${owner}-${++count}` };
 }
@@ -59,9 +57,4 @@ async function sweep(
       if (codeOf(error) === '') throw error;
     }
   }
-}
-
-function ownerOf(name: string): ProcessMark | undefined {
-  const parts = /^([0-9a-f]{12})-(\d+)-(\d+)-[0-9a-f]{8}-\d+$/.exec(name);
-  return parts === null ? undefined : { place: parts[1]!, pid: Number(parts[2]), start: parts[3]! };
 }
