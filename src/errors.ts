@@ -95,6 +95,13 @@ export const errorKinds = {
     retryAfter: 30,
     doc: 'The store could not be read or written (disk full, read-only, permission, outage). Stored modules that can be read are still served.',
   },
+  catalog: {
+    status: 503,
+    cacheSeconds: 0,
+    level: 'error',
+    retryAfter: 30,
+    doc: 'The catalog, the database of versions, events and jobs, could not be read or written. Modules are served all the same.',
+  },
   canceled: {
     status: 499,
     cacheSeconds: 0,

@@ -19,10 +19,21 @@ const layers: Readonly<Record<string, Layer>> = {
   net: { imports: ['errors.ts', 'observe', 'module'] },
   storage: { imports: ['errors.ts', 'observe', 'module'] },
   vcs: { imports: ['errors.ts', 'observe', 'module'] },
+  catalog: {
+    imports: [
+      'errors.ts',
+      'observe',
+      'module',
+      // Its outbox is kept as the store keeps unfinished files: a killed process is told by its name, and writes pass the gate.
+      'storage/processes.ts',
+      'storage/abortable.ts',
+    ],
+    types: ['storage/pool-gate.ts'],
+  },
   // Never storage: what is fetched goes into the spool of the caller.
   fetch: { imports: ['errors.ts', 'observe', 'module', 'net', 'vcs'] },
   sumdb: { imports: ['errors.ts', 'observe', 'module', 'net', 'storage'] },
-  stash: { imports: ['errors.ts', 'observe', 'module', 'storage', 'fetch', 'sumdb'] },
+  stash: { imports: ['errors.ts', 'observe', 'module', 'storage', 'fetch', 'sumdb', 'catalog'] },
   // Never the stash itself: no download path can skip what app.ts puts around it.
   protocol: { imports: ['errors.ts', 'module'], types: ['stash/modules.ts'] },
   http: { imports: ['errors.ts', 'observe', 'module', 'protocol'], types: ['stash/modules.ts'] },
@@ -47,7 +58,9 @@ const layers: Readonly<Record<string, Layer>> = {
   cli: {
     imports: ['errors.ts', 'observe', 'config'],
     // `stoa serve` alone needs the server, and only when the settings are right; `stoa doctor` the way to the sources.
-    lazily: ['app.ts', 'sources/examine.ts'],
+    lazily: ['app.ts', 'sources/examine.ts', 'catalog/read-catalog.ts'],
+    // What it reads, in a few words.
+    types: ['catalog/catalog.ts'],
   },
   // What `app.ts` knows of the way out, which `stoa doctor` goes too.
   sources: {
@@ -62,6 +75,7 @@ const layers: Readonly<Record<string, Layer>> = {
       'module',
       'net',
       'storage',
+      'catalog',
       'fetch',
       'sources',
       'sumdb',
