@@ -155,14 +155,49 @@ export const metricTable = {
     labels: [],
     help: '1 while the store cannot be written, else 0; readyz says why.',
   },
+  stoa_catalog_degraded: {
+    type: 'gauge',
+    labels: [],
+    help: '1 while the catalog cannot be written, or lacks lines, else 0; readyz says why.',
+  },
+  stoa_catalog_entries_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Lines of the outbox that were written to the catalog: versions, events and new jobs.',
+  },
+  stoa_outbox_bytes: {
+    type: 'gauge',
+    labels: [],
+    help: 'Bytes of lines that wait for the catalog.',
+  },
+  stoa_outbox_oldest_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'How long the oldest of these lines has waited.',
+  },
+  stoa_jobs_waiting: {
+    type: 'gauge',
+    labels: [],
+    help: 'Jobs that wait for their time, of all processes that share the catalog.',
+  },
+  stoa_jobs_running: {
+    type: 'gauge',
+    labels: [],
+    help: 'Jobs under way.',
+  },
+  stoa_jobs_failed: {
+    type: 'gauge',
+    labels: [],
+    help: 'Jobs that were given up.',
+  },
 } as const satisfies Readonly<Record<string, MetricEntry>>;
 
 /** The name of a metric of ours. */
 type MetricName = keyof typeof metricTable;
 
-/** The metrics that are read when they are asked for: gauges without labels. */
-export type GaugeName = {
-  [Name in MetricName]: (typeof metricTable)[Name] extends { type: 'gauge'; labels: readonly [] }
-    ? Name
-    : never;
+/** The metrics that are read when they are asked for: those without labels. */
+type Read<Type> = {
+  [Name in MetricName]: (typeof metricTable)[Name] extends { type: Type; labels: readonly [] } ? Name : never;
 }[MetricName];
+export type GaugeName = Read<'gauge'>;
+export type CounterName = Read<'counter'>;

@@ -1,5 +1,5 @@
 import { createHistogram, type Histogram } from './histogram.ts';
-import { type GaugeName, metricTable } from './metric-table.ts';
+import { type CounterName, type GaugeName, metricTable } from './metric-table.ts';
 
 /** What the parts report; `/metrics` renders it. Hot-path recorders only add to plain numbers. */
 export interface Metrics {
@@ -19,6 +19,8 @@ export interface Metrics {
   readonly vcs: VcsMetrics;
   /** A gauge of the table, which is read when metrics are rendered. Throws where it was given before. */
   gauge(name: GaugeName, read: () => number): void;
+  /** The same for a counter without labels. */
+  counter(name: CounterName, read: () => number): void;
   /** The Prometheus text format. Process and runtime are watched from the first time on. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -42,7 +44,8 @@ export interface Recorded {
   readonly commands: Slots<CommandSlot>;
   readonly remotes: Slots<RemoteSlot>;
   readonly removedCopies: { evicted: number; broken: number };
-  readonly gauges: ReadonlyMap<GaugeName, () => number>;
+  /** Gauges and counters without labels. */
+  readonly readers: ReadonlyMap<GaugeName | CounterName, () => number>;
 }
 
 /** What is kept for each value of a label. */
@@ -91,13 +94,18 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   const commands = createSlots(32, createCommandSlot);
   const remotes = createSlots(64, createRemoteSlot);
   const removedCopies = { evicted: 0, broken: 0 };
-  const gauges = new Map<GaugeName, () => number>();
+  const readers = new Map<GaugeName | CounterName, () => number>();
   let renderer: Promise<Metrics['render']> | undefined;
 
   async function openRenderer(): Promise<Metrics['render']> {
     // prom-client takes 45 ms to load, which a start has no use for.
     const { createRenderer } = await import('./prometheus.ts');
-    return createRenderer({ version, kinds, hosts, events, commands, remotes, removedCopies, gauges });
+    return createRenderer({ version, kinds, hosts, events, commands, remotes, removedCopies, readers });
+  }
+
+  function add(name: GaugeName | CounterName, read: () => number): void {
+    if (readers.has(name)) throw new Error(`${metricTable[name].type} ${name} is there already`);
+    readers.set(name, read);
   }
 
   return {
@@ -132,10 +140,8 @@ export function createMetrics({ version }: { readonly version: string }): Metric
         removedCopies[reason]++;
       },
     },
-    gauge(name, read) {
-      if (gauges.has(name)) throw new Error(`gauge ${name} is there already`);
-      gauges.set(name, read);
-    },
+    gauge: add,
+    counter: add,
     async render() {
       renderer ??= openRenderer();
       return (await renderer)();

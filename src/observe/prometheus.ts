@@ -1,11 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import type { Histogram } from './histogram.ts';
-import { metricTable } from './metric-table.ts';
+import { type CounterName, type GaugeName, metricTable } from './metric-table.ts';
 import type { Metrics, Recorded, Slots } from './metrics.ts';
 
 /** Renders what was recorded, and process and runtime, in a registry of its own. Nothing is copied before it is asked for. */
 export function createRenderer(recorded: Recorded): Metrics['render'] {
-  const { version, kinds, hosts, events, commands, remotes, removedCopies, gauges } = recorded;
+  const { version, kinds, hosts, events, commands, remotes, removedCopies, readers } = recorded;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   counter(registry, 'stoa_requests_total', (add) => {
@@ -55,8 +55,12 @@ export function createRenderer(recorded: Recorded): Metrics['render'] {
   new Gauge({ name: 'stoa_build_info', help, labelNames: labels, registers }).set({ version }, 1);
 
   return async () => {
-    for (const [name, read] of gauges) {
+    for (const [name, read] of readers) {
       if (registry.getSingleMetric(name) !== undefined) continue;
+      if (isCounter(name)) {
+        counter(registry, name, (add) => add({}, read()));
+        continue;
+      }
       const collect = function (this: Gauge) {
         this.set(read());
       };
@@ -69,6 +73,10 @@ export function createRenderer(recorded: Recorded): Metrics['render'] {
 type NameOf<Type> = {
   [Name in keyof typeof metricTable]: (typeof metricTable)[Name]['type'] extends Type ? Name : never;
 }[keyof typeof metricTable];
+
+function isCounter(name: GaugeName | CounterName): name is CounterName {
+  return metricTable[name].type === 'counter';
+}
 
 type Add = (labels: Record<string, string>, value: number) => void;
 

@@ -48,7 +48,7 @@ export async function openSmallHouse(root: string, upstream: string): Promise<Sm
     pool,
     turns,
     log: noLog,
-    metrics: noMetrics,
+    recorder: { published: async () => undefined, event: nothing },
     scratch,
     life: life.signal,
     limits: {
@@ -110,5 +110,6 @@ const noMetrics: Metrics = {
   event: nothing,
   vcs: { process: nothing, request: nothing, removed: nothing },
   gauge: nothing,
+  counter: nothing,
   render: async () => ({ contentType: 'text/plain', text: '' }),
 };

@@ -50,6 +50,7 @@ export async function startBed(
         reported.push(`${host === new URL(fake.url).host} ${result} ${bytes}`),
       event: (name) => events.push(name),
       gauge() {},
+      counter() {},
       render: async () => ({ contentType: '', text: '' }),
     },
     log: {

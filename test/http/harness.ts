@@ -33,6 +33,8 @@ export interface TestServer extends RunningServer {
   readonly problems: readonly { readonly message: string; readonly fields: unknown }[];
   readonly events: readonly string[];
   readonly requests: readonly (readonly unknown[])[];
+  /** Keys of files that were served. */
+  readonly served: readonly string[];
   readonly connections: () => number;
   /** The access line of the request that ends next, or of the last one that nobody waited for. */
   line(): Promise<AccessEntry>;
@@ -44,6 +46,7 @@ export async function openTestServer(changes: Changes = {}): Promise<TestServer>
   const problems: { message: string; fields: unknown }[] = [];
   const events: string[] = [];
   const requests: unknown[][] = [];
+  const served: string[] = [];
   const gauges = new Map<string, () => number>();
   const waiting: ((line: AccessEntry) => void)[] = [];
   const unread: AccessEntry[] = [];
@@ -75,9 +78,11 @@ export async function openTestServer(changes: Changes = {}): Promise<TestServer>
       upstream: () => undefined,
       event: (name) => void events.push(name),
       gauge: (name, read) => void gauges.set(name, read),
+      counter: () => undefined,
       render: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'stoa_requests_total 1\n' }),
     },
     traceIds: { next: (parent) => parent ?? `trace-${++count}` },
+    served: (key) => void served.push(key),
     ...changes.options,
     settings: {
       listen: { host: '127.0.0.1', port: 0 },
@@ -106,6 +111,7 @@ export async function openTestServer(changes: Changes = {}): Promise<TestServer>
     problems,
     events,
     requests,
+    served,
     connections: () => gauges.get('stoa_connections')!(),
     line: () => {
       const line = unread.shift();

@@ -93,6 +93,17 @@ describe('/metrics', () => {
     });
   });
 
+  test('reads a counter that somebody else counts when it is asked', async () => {
+    const metrics = createMetrics({ version: '1.2.3' });
+    let entries = 3;
+    metrics.counter('stoa_catalog_entries_total', () => entries);
+    const read = () => samples(metrics, /^stoa_catalog_entries/);
+    expect(await read()).toEqual({ stoa_catalog_entries_total: 3 });
+    entries = 5;
+    expect(await read()).toEqual({ stoa_catalog_entries_total: 5 });
+    expect(() => metrics.counter('stoa_catalog_entries_total', () => 8)).toThrow('is there already');
+  });
+
   test('tells of the process and the event loop too', async () => {
     const { contentType, text } = await createMetrics({ version: '1' }).render();
     expect(contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
@@ -177,10 +188,11 @@ describe('docs/metrics.md', () => {
     metrics.event('mismatch');
     metrics.vcs.process('ls-tree', 'ok', 1);
     metrics.vcs.request('github.com', 'refs', 'ok', 0);
-    const gauges = Object.entries(metricTable).filter(
-      ([, { type, labels }]) => type === 'gauge' && labels.length === 0,
-    );
-    for (const [name] of gauges) metrics.gauge(name as 'stoa_connections', () => 0);
+    for (const [name, { type, labels }] of Object.entries(metricTable)) {
+      if (labels.length > 0) continue;
+      if (type === 'gauge') metrics.gauge(name as 'stoa_connections', () => 0);
+      if (type === 'counter') metrics.counter(name as 'stoa_catalog_entries_total', () => 0);
+    }
     const { text } = await metrics.render();
     const rendered = [...text.matchAll(/^# TYPE (stoa_\S+) (\S+)$/gm)].map(
       ([, name, type]) => `${name} ${type}`,
