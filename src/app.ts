@@ -1,10 +1,12 @@
 /** The one place that knows every part: settings in, a running server out. */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openCatalog, type ServerCatalog } from './catalog/open.ts';
 import type { Running } from './cli/serve.ts';
 import { stoaVersion } from './cli/version.ts';
+import { catalogFile } from './config/catalog-file.ts';
 import { unverified } from './config/contradictions.ts';
 import type { Loaded } from './config/load.ts';
 import type { Settings } from './config/schema.ts';
@@ -22,6 +24,7 @@ import { openSources } from './sources/sources.ts';
 import { createCensus } from './stash/census.ts';
 import { createProof } from './stash/proof.ts';
 import { createStash } from './stash/stash.ts';
+import { describeStored } from './stash/stored-version.ts';
 import { createVerifier } from './stash/verifier.ts';
 import { checked } from './storage/checked.ts';
 import { openDiskStore } from './storage/disk.ts';
@@ -50,21 +53,31 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
   const gate = createGate(laneLimits(settings));
   const sources = await openSources(settings, { gate, turns, metrics, log, instanceId, version });
   const databases = sources.databases(store);
+  const proof = createProof({ databases, store, whenUnreachable: settings.sumdbUnreachable });
+  const place = await catalogPlace(settings);
+  const catalog = await openCatalog({
+    file: place.file,
+    outbox: place.outbox,
+    gate: pool,
+    log,
+    metrics,
+    handlers: {},
+    shelf: {
+      keys: (signal) => store.list('', { signal }),
+      describe: (version, signal) => describeStored({ store, proof }, version, signal),
+    },
+  });
   const verifier = createVerifier({ threads: settings.workers });
   const census = createCensus(store);
   const stash = createStash({
     store,
     fetcher: sources.fetcher,
-    proof: createProof({
-      databases,
-      store,
-      whenUnreachable: settings.sumdbUnreachable,
-    }),
+    proof,
     verifier,
     pool,
     turns,
     log,
-    metrics,
+    recorder: catalog,
     scratch,
     limits: stashLimits(settings),
     freshness: freshnessOf(settings),
@@ -80,11 +93,12 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     sumdb: serveDatabases(createMirror(databases)),
     caching: { shared: true },
     loop: { header: viaHeader, check: (via) => checkLoop(via, instanceId) },
-    health: () => health(store, writes, unverified(settings, origins), life.signal),
+    health: () => health(store, writes, catalog, unverified(settings, origins), life.signal),
     version: { version: `v${version}`, node: process.version },
     log,
     metrics,
     traceIds: createTraceIds(),
+    served: catalog.asked,
   });
 
   metrics.gauge('stoa_misses_running', () => gate.running('zip') + gate.running('file'));
@@ -107,11 +121,15 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     await server.drain();
     await stash.settled();
     life.abort(new StoaError('draining', 'the server is shutting down'));
-    await Promise.all([sources.close(), verifier.close()]);
+    await Promise.all([sources.close(), verifier.close(), catalog.close()]);
+    await place.remove();
   }
-  // The first answers come before the client's library is loaded, which takes the thread for a while.
+  // The first answers come before the client's library and the catalog are loaded, which takes the processors for a while.
   const loading = setTimeout(
-    () => sources.ready().catch((error) => end().then(() => closed.reject(error), closed.reject)),
+    () =>
+      Promise.all([sources.ready(), catalog.ready()]).catch((error) =>
+        end().then(() => closed.reject(error), closed.reject),
+      ),
     100,
   );
   life.signal.addEventListener('abort', () => clearTimeout(loading), { once: true });
@@ -139,6 +157,19 @@ async function openStorage(
   // The store's own folder for unfinished files, so that a finished download is taken over by a link.
   const { path } = await openTempFolder({ folder: join(root, '.tmp') });
   return { store, scratch: path };
+}
+
+/** Beside a store that ends with the process, the catalog ends with it too. */
+async function catalogPlace({ storage, data, catalog }: Settings) {
+  const isTemporary = storage.type === 'memory';
+  const folder = isTemporary ? await mkdtemp(join(tmpdir(), 'stoa-catalog-')) : data;
+  return {
+    file: catalogFile({ catalog, data: folder }),
+    outbox: join(folder, 'outbox'),
+    remove: async () => {
+      if (isTemporary) await rm(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 async function serverSettings(settings: Settings): Promise<ServerSettings> {
@@ -174,6 +205,7 @@ async function serverSettings(settings: Settings): Promise<ServerSettings> {
 async function health(
   store: BlobStore,
   writes: WriteWatch,
+  catalog: ServerCatalog,
   openness: string | undefined,
   signal: AbortSignal,
 ): Promise<{ ready: boolean; text: string }> {
@@ -185,6 +217,7 @@ async function health(
   const trouble = await writes.trouble(signal);
   const told = [
     ...(trouble === undefined ? [] : [`storage cannot be written: ${trouble}`]),
+    ...(catalog.trouble === undefined ? [] : [`the catalog does not follow: ${catalog.trouble}`]),
     ...(openness === undefined ? [] : [openness]),
   ];
   return { ready: true, text: told.length === 0 ? 'ok' : `degraded: ${told.join('; ')}` };

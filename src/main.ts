@@ -38,6 +38,20 @@ const commands: readonly Command[] = [
     run: async (invocation) => (await import('./cli/doctor.ts')).doctor(invocation),
   },
   {
+    name: 'events',
+    usage: '[--kind word] [--module path] [--since 24h] [--limit 100] [--json] [--setting value …]',
+    summary: 'Show what somebody may have to look at, the newest first.',
+    takesSettings: true,
+    run: async (invocation) => (await import('./cli/catalog.ts')).showEvents(invocation),
+  },
+  {
+    name: 'jobs',
+    usage: '[--kind word] [--state waiting|running|failed] [--limit 100] [--json] [--setting value …]',
+    summary: 'Show what is to be done, is under way, or was given up.',
+    takesSettings: true,
+    run: async (invocation) => (await import('./cli/catalog.ts')).showJobs(invocation),
+  },
+  {
     name: 'version',
     usage: '',
     summary: 'Show the version.',

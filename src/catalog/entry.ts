@@ -41,8 +41,8 @@ export type Entry = { readonly at: number } & (
   | ({ readonly type: 'version' } & Published)
   /** The content with this h1 was vouched for. */
   | ({ readonly type: 'verified'; readonly h1: string; readonly by: string } & ModuleVersion)
-  /** The content with this h1 was taken away. */
-  | ({ readonly type: 'gone'; readonly h1: string } & ModuleVersion)
+  /** What was stored until then was taken away; not so the content with this h1. */
+  | ({ readonly type: 'gone'; readonly except?: string } & ModuleVersion)
   /** `id` is one for good. */
   | ({ readonly type: 'event'; readonly id: string } & Happened)
   | ({ readonly type: 'job' } & JobRequest)
@@ -103,7 +103,7 @@ function isWhole(entry: Entry): boolean {
     case 'verified':
       return isModule(entry) && isText(entry.h1, bounds.name) && isText(entry.by, bounds.name);
     case 'gone':
-      return isModule(entry) && isText(entry.h1, bounds.name);
+      return isModule(entry) && isOptional(entry.except, bounds.name);
     case 'event':
       return (
         isText(entry.id, bounds.word) &&

@@ -117,6 +117,9 @@ export async function openCatalog(options: CatalogOptions): Promise<ServerCatalo
 
   const recorder: Recorder = {
     published: (version) => append({ type: 'version', at: now(), ...version }),
+    verified: ({ path, version }, h1, by) => append({ type: 'verified', at: now(), path, version, h1, by }),
+    gone: ({ path, version }, except) =>
+      append({ type: 'gone', at: now(), path, version, ...(except !== undefined && { except }) }),
     event(kind, module, text, detail) {
       metrics.event(kind);
       void append({

@@ -199,11 +199,13 @@ async function applyEntry(trx: Trx, entry: Entry, index: IndexClock): Promise<vo
         .execute();
       return;
     case 'gone':
+      // Another process may have stored the right content by now, and told it sooner.
       await trx
         .deleteFrom('versions')
         .where('path', '=', entry.path)
         .where('version', '=', entry.version)
-        .where('h1', '=', entry.h1)
+        .where('first_seen', '<=', entry.at)
+        .where('h1', '!=', entry.except ?? '')
         .execute();
       return;
     case 'event':

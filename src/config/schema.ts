@@ -7,6 +7,7 @@ import {
   boolean,
   bytes,
   choice,
+  database,
   databases,
   duration,
   file,
@@ -77,6 +78,11 @@ const schema = {
       from: dataFolder,
     },
     'Folder for the stored modules and for downloads under way.',
+  ),
+  catalog: setting(
+    database,
+    undefined,
+    'Database of versions, events and jobs: a file of SQLite on a local disk, by default `catalog.db` in `data`, and a temporary one where storage is `memory`.',
   ),
   upstream: setting(
     upstreams,

@@ -153,6 +153,27 @@ export function list(
 /** Module path patterns with the syntax of GOPRIVATE. */
 export const patterns = list('a list of module path patterns such as git.example.com/*', checkPattern);
 
+/** The file of an SQLite database, or nothing at all: an empty text. Other databases are known, and refused with a sentence. */
+export const database: Type<string | undefined> = {
+  accepts: 'the name of a file, sqlite:FILE, or empty for the default',
+  schema: () =>
+    z.string().transform((raw, context) => {
+      if (raw === '') return undefined;
+      // One letter is a disk of Windows.
+      const [, scheme, name = ''] = /^([a-z][a-z0-9+.-]+):(.*)$/is.exec(raw) ?? [];
+      if (scheme === undefined) return raw;
+      const isSqlite = scheme.toLowerCase() === 'sqlite';
+      if (isSqlite && /^(\/\/\/|\/?[^/])/.test(name)) return name.replace('///', '/');
+      // The text, which may have a password in it, is not repeated.
+      const message = isSqlite
+        ? 'after sqlite: there is only the name of a file'
+        : `${scheme}: is not available in this version of Stoa, whose catalog is a file of SQLite; PostgreSQL and MySQL come in a later one`;
+      context.addIssue({ code: 'custom', message, params: { saysAll: true } });
+      return z.NEVER;
+    }),
+  format: (value) => value ?? '',
+};
+
 /** Addresses and networks of proxies; `unix` for whoever connects through the unix socket. */
 export const proxies = list('a list of addresses, networks such as 10.0.0.0/8, and unix', (entry) =>
   entry === 'unix' || parseAddress(entry) !== undefined || parseNetwork(entry) !== undefined

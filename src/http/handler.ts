@@ -37,6 +37,8 @@ export interface HandlerOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly traceIds: TraceIds;
+  /** Told of each file that was served, by its storage key; on the path of every hit. */
+  readonly served: (key: string) => void;
   /** Milliseconds that only grow; only differences are used. */
   readonly clock: () => number;
 }
@@ -56,7 +58,8 @@ interface Exchange {
  * a promise, a closure or an AbortController, since that is most of what a hit would cost beside node:http itself.
  */
 export function createHandler(options: HandlerOptions): Handler {
-  const { modules, caching, routeOf, page, askerOf, loop, respond, log, metrics, traceIds, clock } = options;
+  const { modules, caching, routeOf, page, askerOf, loop, respond, log, metrics, traceIds, served, clock } =
+    options;
 
   function answer(exchange: Exchange): Ready<Answer> {
     const { incoming, route, ask } = exchange;
@@ -145,8 +148,10 @@ export function createHandler(options: HandlerOptions): Handler {
     if ('target' in route) {
       const { target } = route;
       entry.module = target.path;
-      if ('version' in target) entry.version = target.version;
-      else if (target.kind === 'query') entry.version = target.query;
+      if ('version' in target) {
+        entry.version = target.version;
+        if (status < 400) served(target.key);
+      } else if (target.kind === 'query') entry.version = target.query;
     }
     if (outcome !== undefined) entry.outcome = outcome;
     if (source !== undefined) entry.source = source;

@@ -62,6 +62,8 @@ export interface ServerOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly traceIds: TraceIds;
+  /** Told of each file that was served, by its storage key; on the path of every hit. */
+  readonly served: (key: string) => void;
   /** Milliseconds that only grow. */
   readonly clock?: () => number;
 }

@@ -1,8 +1,8 @@
+import type { Recorder } from '../catalog/recorder.ts';
 import { isStoaError, StoaError } from '../errors.ts';
 import { hashGoMod } from '../module/dirhash.ts';
 import { parseModFile } from '../module/modfile.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import type { Ask } from './modules.ts';
 import type { Asking, FetchedFile, Pins } from './pins.ts';
 import { checkVouched, type Proof, type Word } from './proof.ts';
@@ -31,6 +31,8 @@ export interface Transfer {
 interface Accepted {
   readonly source: string;
   readonly h1: string;
+  /** The `.mod` that stands. */
+  readonly mod: string;
   /** What is known of it beside the source; it agrees with the hashes in it. */
   readonly word: Word;
 }
@@ -52,10 +54,10 @@ export function createAcceptance(options: {
   readonly pins: Pins;
   readonly proof: Proof;
   readonly withdrawal: Withdrawal;
-  readonly metrics: Metrics;
+  readonly recorder: Recorder;
   readonly readFile: (version: ModuleVersion, file: 'info' | 'mod', ask: Ask) => Promise<string>;
 }): Acceptance {
-  const { publisher, pins, proof, withdrawal, metrics } = options;
+  const { publisher, pins, proof, withdrawal, recorder } = options;
 
   /** The zip itself with what it is checked against; the first failure ends the others. */
   async function gather(version: ModuleVersion, spool: FileSpool, asking: Asking): Promise<Gathered> {
@@ -109,24 +111,31 @@ export function createAcceptance(options: {
     }
   }
 
-  /** The facts of the whole zip; one that is none of this version is told with its source, and counted. */
-  async function verify(transfer: Transfer, source: string, signal: AbortSignal): Promise<ZipFacts> {
+  /** A zip that contradicts what was served, as an error and an event. */
+  function mismatch(version: ModuleVersion, source: string, problem: string): StoaError {
+    recorder.event('mismatch', version, `${source} ${problem}`, { source });
+    return new StoaError('integrity', `${formatModuleVersion(version)}: ${source} ${problem}`);
+  }
+
+  /** The facts of the whole zip; one that is none of this version is told with its source, and recorded. */
+  async function verify(
+    version: ModuleVersion,
+    transfer: Transfer,
+    source: string,
+    signal: AbortSignal,
+  ): Promise<ZipFacts> {
     try {
       return await transfer.finish(signal);
     } catch (error) {
       if (!isStoaError(error, 'integrity')) throw error;
-      metrics.event('lying_upstream');
+      recorder.event('lying_upstream', version, error.message, { source });
       throw new StoaError('integrity', `${error.message} (sent by ${source})`, { cause: error });
     }
   }
 
   function checkBound(version: ModuleVersion, source: string, h1: string, bound: string | undefined): void {
     if (bound === undefined || bound === h1) return;
-    metrics.event('mismatch');
-    throw new StoaError(
-      'integrity',
-      `${formatModuleVersion(version)}: ${source} sent a zip with ${h1}, but ${bound} was served before`,
-    );
+    throw mismatch(version, source, `sent a zip with ${h1}, but ${bound} was served before`);
   }
 
   /**
@@ -143,11 +152,7 @@ export function createAcceptance(options: {
     const fits = goMod === undefined ? isMadeUp(mod, version.path) : goMod === hashText(Buffer.from(mod));
     if (fits) return;
     if (commit !== undefined && (await pins.readMod(version, asking))?.toString() === mod) return;
-    metrics.event('mismatch');
-    throw new StoaError(
-      'integrity',
-      `${formatModuleVersion(version)}: ${source} sent a zip whose go.mod is not the .mod of this version`,
-    );
+    throw mismatch(version, source, 'sent a zip whose go.mod is not the .mod of this version');
   }
 
   return {
@@ -158,12 +163,12 @@ export function createAcceptance(options: {
         fetch: (not) => gather(version, transfer.spool, { signal, via, not }),
         async accept(gathered) {
           const { source, mod, bound, word } = gathered;
-          const facts = await verify(transfer, source, signal);
+          const facts = await verify(version, transfer, source, signal);
           checkBound(version, source, facts.h1, bound);
-          checkVouched(version, 'zip', { h1: facts.h1, source }, word, metrics);
+          checkVouched(version, 'zip', { h1: facts.h1, source }, word, recorder);
           const not = refused.map((refusal) => refusal.source);
           await checkGoMod(version, gathered, facts, mod, { signal, via, not });
-          return { source, h1: facts.h1, word };
+          return { source, h1: facts.h1, mod, word };
         },
         isFinal: () => transfer.spool.taken,
       }),

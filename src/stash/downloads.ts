@@ -1,5 +1,7 @@
+import type { Published } from '../catalog/entry.ts';
 import { type StoaError, toStoaError } from '../errors.ts';
 import type { Turns } from '../fetch/turns.ts';
+import { hashGoMod } from '../module/dirhash.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import { orAborted } from '../storage/abortable.ts';
@@ -8,7 +10,7 @@ import type { PoolGate } from '../storage/pool-gate.ts';
 import type { Acceptance, Transfer } from './acceptance.ts';
 import { createFlights } from './flight.ts';
 import type { Ask, Opened } from './modules.ts';
-import type { Word } from './proof.ts';
+import { verifiedBy, type Word } from './proof.ts';
 import type { Publisher } from './publish.ts';
 import type { Refusal } from './refusals.ts';
 import { createSpool } from './spool.ts';
@@ -52,8 +54,10 @@ export function createDownloads(options: {
   readonly writeFailed: (error: StoaError) => void;
   /** Called before a zip is published that is to be verified later, with the reason. */
   readonly unproved: (version: ModuleVersion, why: string) => Promise<void>;
-  /** Called when the zip of a version was stored, with its h1, its size and what is known of it beside its source. */
-  readonly stored: (version: ModuleVersion, h1: string, size: number, word: Word) => Promise<void>;
+  /** Called when the zip of a version was stored, before its hash is. */
+  readonly published: (version: Published & { readonly size: number }) => Promise<void>;
+  /** Called when the zip of a version was stored, with its h1 and what is known of it beside its source. */
+  readonly stored: (version: ModuleVersion, h1: string, word: Word) => Promise<void>;
 }): Downloads {
   const { acceptance, publisher, verifier, life, now } = options;
   const flights = createFlights<Transfer, string>({ deadlineMs: options.deadlineMs, life });
@@ -98,16 +102,22 @@ export function createDownloads(options: {
     const subject = formatModuleVersion(version);
     await using spool = transfer.spool;
     try {
-      const { source, h1, word } = await acceptance.obtain(version, transfer, refused, { signal, via });
+      const { source, h1, mod, word } = await acceptance.obtain(version, transfer, refused, { signal, via });
       if (word.later !== undefined) await options.unproved(version, word.later);
       await publisher.zip(version, { file: spool.file, size: spool.written }, h1, signal);
       spool.release();
       await spool.unlink();
       // From here on nothing is lost when everybody leaves: the zip is the arbiter, and it is stored.
-      await Promise.all([
-        publisher.zipHash(version, h1, life),
-        options.stored(version, h1, spool.written, word),
-      ]);
+      // So that whoever finds the hash in storage can rely on the catalog to hear of it.
+      await options.published({
+        ...version,
+        size: spool.written,
+        h1,
+        modH1: hashGoMod(Buffer.from(mod)),
+        source,
+        ...verifiedBy(word),
+      });
+      await Promise.all([publisher.zipHash(version, h1, life), options.stored(version, h1, word)]);
       return source;
     } catch (error) {
       transfer.abandon();

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
+import type { Recorder } from '../catalog/recorder.ts';
 import { isStoaError, StoaError } from '../errors.ts';
 import type { Fetched, Fetcher } from '../fetch/fetcher.ts';
 import { hash1, hashGoMod } from '../module/dirhash.ts';
 import { isPseudoVersion } from '../module/pseudo.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import type { BlobStore } from '../storage/store.ts';
 import { createCollector } from './collect.ts';
 import { createFlights } from './flight.ts';
@@ -34,7 +34,7 @@ export function createFiles(options: {
   readonly pins: Pins;
   readonly proof: Proof;
   readonly withdrawal: Withdrawal;
-  readonly metrics: Metrics;
+  readonly recorder: Recorder;
   readonly memory: Tier<Opened>;
   /** Called before a `.mod` is published that is to be verified later, with the reason. */
   readonly unproved: (version: ModuleVersion, why: string) => Promise<void>;
@@ -42,7 +42,7 @@ export function createFiles(options: {
   readonly deadlineMs: number;
   readonly life: AbortSignal;
 }): Files {
-  const { store, fetcher, fresh, publisher, pins, proof, withdrawal, metrics, memory, life } = options;
+  const { store, fetcher, fresh, publisher, pins, proof, withdrawal, recorder, memory, life } = options;
   const flights = createFlights<undefined, Opened>({ deadlineMs: options.deadlineMs, life });
 
   function keep(key: string, file: 'info' | 'mod', bytes: Uint8Array, isVerified: boolean): Opened {
@@ -78,7 +78,7 @@ export function createFiles(options: {
       }),
       async accept(fetched) {
         const h1 = hashGoMod(collected.bytes());
-        checkVouched(version, 'mod', { h1, source: fetched.source }, fetched.word, metrics);
+        checkVouched(version, 'mod', { h1, source: fetched.source }, fetched.word, recorder);
         return fetched;
       },
     });
@@ -100,7 +100,7 @@ export function createFiles(options: {
       },
       async accept({ source, info, goMod, word }) {
         if (goMod !== undefined)
-          checkVouched(version, 'mod', { h1: hashGoMod(goMod), source }, word, metrics);
+          checkVouched(version, 'mod', { h1: hashGoMod(goMod), source }, word, recorder);
         return { source, info, isVerified: word.vouched !== undefined };
       },
     });

@@ -1,8 +1,8 @@
+import type { Recorder } from '../catalog/recorder.ts';
 import { StoaError } from '../errors.ts';
 import type { Fetched, Fetcher, Spool } from '../fetch/fetcher.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { Log } from '../observe/log.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import { createCollector } from './collect.ts';
 import { createTier } from './tier.ts';
 
@@ -59,12 +59,12 @@ export function createPins(options: {
   readonly fetcher: Fetcher;
   readonly publish: (version: ModuleVersion, info: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
   readonly standingInfo: (version: ModuleVersion, signal: AbortSignal) => Promise<Uint8Array | undefined>;
-  readonly metrics: Metrics;
+  readonly recorder: Recorder;
   readonly log: Log;
   readonly memoryBytes: number;
   readonly maxModBytes: number;
 }): Pins {
-  const { fetcher, metrics, log } = options;
+  const { fetcher, recorder, log } = options;
   const pinned = createTier<string>(options.memoryBytes);
   // What was told of a version once needs not be told with every request.
   const told = createTier<string>(1024 * 1024);
@@ -87,7 +87,11 @@ export function createPins(options: {
     const name = formatModuleVersion(version);
     if (pin === undefined || commit === pin || told.get(name) === commit) return;
     told.set(name, commit, commit.length);
-    metrics.event('moved_tag');
+    const where = commit === '' ? 'is gone' : `leads to commit ${commit}`;
+    recorder.event('moved_tag', version, `its tag ${where}; what was served is of ${pin}`, {
+      pinned: pin,
+      commit,
+    });
     log.warn('a tag was moved: its version stays what was served', {
       module: version.path,
       version: version.version,

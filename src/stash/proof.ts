@@ -1,6 +1,6 @@
+import type { Recorder } from '../catalog/recorder.ts';
 import { type ErrorKind, isStoaError, StoaError } from '../errors.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import type { BlobStore } from '../storage/store.ts';
 import type { Databases } from '../sumdb/databases.ts';
 import { recallSums } from '../sumdb/recall.ts';
@@ -34,6 +34,12 @@ export interface Vouched {
 export interface Word {
   readonly vouched?: Vouched;
   readonly later?: string;
+}
+
+/** Who vouches for a version, as the catalog has it. */
+export function verifiedBy({ vouched, later }: Word): { readonly verified?: string } {
+  if (vouched !== undefined) return { verified: vouched.by };
+  return later === undefined ? {} : { verified: 'pending' };
 }
 
 /** Failures of a database to answer. */
@@ -81,19 +87,17 @@ function unknown({ path, version }: ModuleVersion, database: string, cause: Stoa
   );
 }
 
-/** Throws `integrity`, and counts it, where what a source sent has not the hash that is vouched for. */
+/** Throws `integrity`, and records it, where what a source sent has not the hash that is vouched for. */
 export function checkVouched(
   { path, version }: ModuleVersion,
   what: keyof Sums,
   sent: { readonly h1: string; readonly source: string },
   { vouched }: Word,
-  metrics: Pick<Metrics, 'event'>,
+  recorder: Recorder,
 ): void {
   if (vouched === undefined || sent.h1 === vouched.sums[what]) return;
-  metrics.event('sumdb_mismatch');
   const file = what === 'zip' ? 'zip' : 'go.mod';
-  throw new StoaError(
-    'integrity',
-    `${formatModuleVersion({ path, version })}: ${sent.source} sent a ${file} with ${sent.h1}, but the checksum database ${vouched.by} has ${vouched.sums[what]}`,
-  );
+  const problem = `${sent.source} sent a ${file} with ${sent.h1}, but the checksum database ${vouched.by} has ${vouched.sums[what]}`;
+  recorder.event('sumdb_mismatch', { path, version }, problem, { source: sent.source, database: vouched.by });
+  throw new StoaError('integrity', `${formatModuleVersion({ path, version })}: ${problem}`);
 }

@@ -1,7 +1,7 @@
+import type { Recorder } from '../catalog/recorder.ts';
 import { isStoaError, StoaError } from '../errors.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import type { BlobStore, FileBody } from '../storage/store.ts';
 
 /**
@@ -27,10 +27,10 @@ export interface Publisher {
 /** `hashStored` hashes the zip that stands, for the moment when another has stored it but not yet its hash. */
 export function createPublisher(options: {
   readonly store: BlobStore;
-  readonly metrics: Metrics;
+  readonly recorder: Recorder;
   readonly hashStored: (version: ModuleVersion, signal: AbortSignal) => Promise<string>;
 }): Publisher {
-  const { store, metrics } = options;
+  const { store, recorder } = options;
 
   /** Puts if absent; undefined when ours stands, else what stands instead, read by `read`. */
   async function putOrRead<T>(
@@ -53,11 +53,9 @@ export function createPublisher(options: {
   }
 
   function differs(version: ModuleVersion, file: string, ours: string, theirs: string): StoaError {
-    metrics.event('mismatch');
-    return new StoaError(
-      'integrity',
-      `${formatModuleVersion(version)}: the ${file} that came (${ours}) is not the one that was served before (${theirs})`,
-    );
+    const problem = `the ${file} that came (${ours}) is not the one that was served before (${theirs})`;
+    recorder.event('mismatch', version, problem);
+    return new StoaError('integrity', `${formatModuleVersion(version)}: ${problem}`);
   }
 
   async function readZipHash(version: ModuleVersion, signal: AbortSignal): Promise<string | undefined> {
@@ -74,7 +72,8 @@ export function createPublisher(options: {
       );
       if (standing === undefined) return bytes;
       // Another upstream may write the same facts in other bytes; a go.mod has no second form.
-      if (file === 'mod' && !standing.equals(bytes)) metrics.event('mismatch');
+      if (file === 'mod' && !standing.equals(bytes))
+        recorder.event('mismatch', version, 'the .mod that came is not the one that was served before');
       return standing;
     },
 

@@ -1,10 +1,10 @@
+import type { Recorder } from '../catalog/recorder.ts';
 import { isStoaError, type StoaError } from '../errors.ts';
 import type { Fetcher } from '../fetch/fetcher.ts';
 import { hashGoMod } from '../module/dirhash.ts';
 import { escapePath } from '../module/path.ts';
 import { isPseudoVersion } from '../module/pseudo.ts';
 import { escapeVersion, formatModuleVersion, type ModuleVersion } from '../module/version.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import type { Fresh, Known } from './fresh.ts';
 import { chooseLatest } from './latest.ts';
 import type { Lists } from './lists.ts';
@@ -28,7 +28,7 @@ export function createQueries(options: {
   readonly checkGone: (version: ModuleVersion) => void;
   readonly pins: Pins;
   readonly proof: Proof;
-  readonly metrics: Metrics;
+  readonly recorder: Recorder;
   readonly readFile: (version: ModuleVersion, file: 'info' | 'mod', ask: Ask) => Promise<string>;
   readonly freshMs: number;
   readonly memoryBytes: number;
@@ -50,7 +50,7 @@ export function createQueries(options: {
         'mod',
         { h1: hashGoMod(goMod), source },
         await options.proof.ask(found, ask),
-        options.metrics,
+        options.recorder,
       );
     const standing = await options.pins.publishInfo(found, bytes, commit, ask.signal);
     return { source, text: Buffer.from(standing).toString() };

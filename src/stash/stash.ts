@@ -1,3 +1,4 @@
+import type { Recorder } from '../catalog/recorder.ts';
 import type { StoaError } from '../errors.ts';
 import type { Fetcher, ModuleFile } from '../fetch/fetcher.ts';
 import type { Turns } from '../fetch/turns.ts';
@@ -5,7 +6,6 @@ import { isSemver } from '../module/semver.ts';
 import { formatKey } from '../module/target.ts';
 import type { ModuleVersion } from '../module/version.ts';
 import type { Log } from '../observe/log.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
 import type { BlobStore } from '../storage/store.ts';
 import { createAcceptance } from './acceptance.ts';
@@ -47,7 +47,7 @@ export interface StashOptions {
   readonly pool: PoolGate;
   readonly turns: Turns;
   readonly log: Log;
-  readonly metrics: Metrics;
+  readonly recorder: Recorder;
   /** A path for a new file of a download under way; in the file system of a store on disk. */
   readonly scratch: () => string;
   readonly limits: StashLimits;
@@ -93,7 +93,7 @@ export function createStash(options: StashOptions): Stash {
     pool,
     turns,
     log,
-    metrics,
+    recorder,
     scratch,
     limits,
     freshness,
@@ -103,10 +103,10 @@ export function createStash(options: StashOptions): Stash {
   const share = limits.memoryBytes * shareOfMemory;
   const memory = createTier<Opened>(limits.memoryBytes);
   const gone = createGone({ store, log, drop });
-  const withdrawal = createWithdrawal({ store, gone, metrics, log, now });
+  const withdrawal = createWithdrawal({ store, gone, recorder, log, now });
   const publisher = createPublisher({
     store,
-    metrics,
+    recorder,
     hashStored: (version, signal) => storedZips.hash(version, signal),
   });
   const storedZips = createStoredZips({
@@ -115,7 +115,7 @@ export function createStash(options: StashOptions): Stash {
     proof,
     withdrawal,
     verifier,
-    metrics,
+    recorder,
     memory,
     scratch,
     memoryFileBytes: limits.memoryFileBytes,
@@ -130,7 +130,7 @@ export function createStash(options: StashOptions): Stash {
     fetcher,
     publish: (version, info, signal) => publisher.small(version, 'info', info, signal),
     standingInfo: (version, signal) => files.standingInfo(version, signal),
-    metrics,
+    recorder,
     log,
     memoryBytes: share,
     maxModBytes: limits.maxModBytes,
@@ -143,7 +143,7 @@ export function createStash(options: StashOptions): Stash {
     pins,
     proof,
     withdrawal,
-    metrics,
+    recorder,
     memory,
     unproved,
     maxBytes: limits.maxModBytes,
@@ -151,7 +151,7 @@ export function createStash(options: StashOptions): Stash {
     life,
   });
   const downloads = createDownloads({
-    acceptance: createAcceptance({ publisher, pins, proof, withdrawal, metrics, readFile }),
+    acceptance: createAcceptance({ publisher, pins, proof, withdrawal, recorder, readFile }),
     publisher,
     verifier,
     pool,
@@ -165,9 +165,12 @@ export function createStash(options: StashOptions): Stash {
     now,
     writeFailed: (error) => options.writeFailed?.(error),
     unproved,
-    async stored(version, h1, size, { vouched }) {
+    published(version) {
+      options.zipStored?.(version.size);
+      return recorder.published(version);
+    },
+    async stored(version, h1, { vouched }) {
       lists.changed(version.path);
-      options.zipStored?.(size);
       await storedZips.trust(version, { h1, isVerified: vouched !== undefined });
     },
   });
@@ -191,7 +194,7 @@ export function createStash(options: StashOptions): Stash {
     checkGone: gone.check,
     pins,
     proof,
-    metrics,
+    recorder,
     readFile,
     freshMs: freshness.freshMs,
     memoryBytes: share,

@@ -1,10 +1,10 @@
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import type { Recorder } from '../catalog/recorder.ts';
 import { isStoaError, StoaError } from '../errors.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import type { Blob, BlobInfo, BlobStore } from '../storage/store.ts';
 import { inMemory } from './files.ts';
 import { createFlights } from './flight.ts';
@@ -50,7 +50,7 @@ export function createStoredZips(options: {
   readonly proof: Proof;
   readonly withdrawal: Withdrawal;
   readonly verifier: Verifier;
-  readonly metrics: Metrics;
+  readonly recorder: Recorder;
   readonly memory: Tier<Opened>;
   /** Zips up to this size are served from memory. */
   readonly memoryFileBytes: number;
@@ -60,7 +60,7 @@ export function createStoredZips(options: {
   readonly life: AbortSignal;
   readonly now: () => number;
 }): StoredZips {
-  const { store, publisher, proof, withdrawal, verifier, metrics, memory, life } = options;
+  const { store, publisher, proof, withdrawal, verifier, recorder, memory, life } = options;
   const verdicts = createTier<Verdict>(64 * 1024 * 1024);
   // Who asks again is told why, not cut again.
   const refused = createTier<{ readonly identity: string; readonly error: StoaError }>(1024 * 1024);
@@ -106,13 +106,13 @@ export function createStoredZips(options: {
     const wrong = vouched && [h1, published ?? h1].find((hash) => hash !== vouched.sums.zip);
     if (wrong !== undefined) await withdrawal.contradicted(version, 'zip', wrong, vouched!, signal);
     if (published === undefined) {
+      // Its writer was killed before it could say so.
+      await recorder.published({ ...version, size: blob.size, h1, ...(vouched && { verified: vouched.by }) });
       await publisher.zipHash(version, h1, signal);
     } else if (published !== h1) {
-      metrics.event('rotten_zip');
-      throw new StoaError(
-        'integrity',
-        `${formatModuleVersion(version)}: the stored zip has ${h1}, but was published as ${published}`,
-      );
+      const problem = `the stored zip has ${h1}, but was published as ${published}`;
+      recorder.event('rotten_zip', version, problem);
+      throw new StoaError('integrity', `${formatModuleVersion(version)}: ${problem}`);
     }
     return { identity: blob.identity, h1, isVerified: vouched !== undefined };
   }

@@ -1,8 +1,8 @@
+import type { Recorder } from '../catalog/recorder.ts';
 import { StoaError } from '../errors.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { Log } from '../observe/log.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import type { BlobStore } from '../storage/store.ts';
 import type { Sums } from '../sumdb/sums.ts';
 import type { Gone } from './gone.ts';
@@ -27,11 +27,11 @@ export interface Withdrawal {
 export function createWithdrawal(options: {
   readonly store: BlobStore;
   readonly gone: Gone;
-  readonly metrics: Pick<Metrics, 'event'>;
+  readonly recorder: Recorder;
   readonly log: Log;
   readonly now: () => number;
 }): Withdrawal {
-  const { store, gone, metrics, log, now } = options;
+  const { store, gone, recorder, log, now } = options;
   return {
     async contradicted({ path, version }, what, h1, { by, sums }, signal) {
       const name = formatModuleVersion({ path, version });
@@ -39,10 +39,11 @@ export function createWithdrawal(options: {
       const reason = `the stored ${file} has ${h1}, but the checksum database ${by} has ${sums[what]}`;
       const time = new Date(now()).toISOString();
       await gone.add({ module: path, version, reason, time, by: 'database', h1 }, signal);
+      await recorder.gone({ path, version }, sums.zip);
       // The zip goes first: what else is left of a version binds nobody without it. Its hash goes last, since a sweep leaves that.
       for (const extension of ['zip', 'mod', 'info', 'ziphash'] as const)
         await store.delete(formatKey(path, version, extension), { signal });
-      metrics.event('withdrawn');
+      recorder.event('withdrawn', { path, version }, reason, { database: by });
       log.error('what was stored contradicts the checksum database, and was taken away', {
         module: path,
         version,

@@ -17,7 +17,7 @@ const entries: fc.Arbitrary<Entry> = fc.oneof(
       ([named, at, h1, ...more]): Entry =>
         Object.assign({ type: 'version', at, h1, ...named } as const, ...more),
     ),
-  fc.record({ type: fc.constant('gone' as const), at, path: text(40), version: text(20), h1: text(60) }),
+  fc.record({ type: fc.constant('gone' as const), at, path: text(40), version: text(20), except: text(60) }),
   fc.record({
     type: fc.constant('verified' as const),
     at,

@@ -15,6 +15,12 @@ beforeEach(async () => {
 });
 afterEach(() => bed[Symbol.asyncDispose]());
 
+/** A database that knows one of them. */
+const proof: Parameters<typeof describeStored>[0]['proof'] = {
+  recall: async ({ version }) =>
+    version === 'v1.2.0' ? undefined : { by: 'sum.example.com', sums: { zip: 'h1:v1.1.0=', mod: 'h1:mod=' } },
+};
+
 const never = new AbortController().signal;
 
 function shelfOf(blobs: ReturnType<typeof store>): Shelf & { readonly described: string[] } {
@@ -24,7 +30,7 @@ function shelfOf(blobs: ReturnType<typeof store>): Shelf & { readonly described:
     keys: (signal) => blobs.list('', { signal }),
     describe(version, signal) {
       described.push(version.version);
-      return describeStored(blobs, version, signal);
+      return describeStored({ store: blobs, proof }, version, signal);
     },
   };
 }
@@ -55,10 +61,10 @@ test('stored versions that have no row get one, made of what is stored', async (
       size: 23,
       modH1: hashGoMod(Buffer.from('module example.com/M\n')),
       source: null,
-      verified: null,
+      verified: 'sum.example.com',
       firstSeen: 5000,
     },
-    { version: 'v1.3.0', h1: 'h1:swept=', size: null, modH1: null },
+    { version: 'v1.3.0', h1: 'h1:swept=', size: null, modH1: null, verified: null },
   ]);
   expect(await reconcile(shelf, bed.catalog(), never)).toBe(0);
 });

@@ -175,6 +175,16 @@ describe('a wrong value is refused with the setting, the source, the value and w
     ['STOA_STORAGE_TYPE', 'tape', 'storage.type: "tape" from STOA_STORAGE_TYPE is not one of disk, memory'],
     ['STOA_DATA', '', 'data: "" from STOA_DATA is not the name of a file or folder'],
     [
+      'STOA_CATALOG',
+      'postgres://stoa:s3cret@db.example.com/stoa',
+      'catalog: postgres: is not available in this version of Stoa, whose catalog is a file of SQLite; PostgreSQL and MySQL come in a later one (STOA_CATALOG)',
+    ],
+    [
+      'STOA_CATALOG',
+      'sqlite://host/catalog.db',
+      'catalog: after sqlite: there is only the name of a file (STOA_CATALOG)',
+    ],
+    [
       'STOA_DRAIN_TIMEOUT',
       '60',
       'drain_timeout: "60" from STOA_DRAIN_TIMEOUT is not a duration such as 250ms, 30s or 1h30m, from 0s to 24d',

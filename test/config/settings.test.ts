@@ -9,6 +9,7 @@ const others: Readonly<Record<string, string>> = {
   socket: '/run/stoa.sock',
   mode: 'Standalone', // there is no other yet
   data: '/srv/stoa',
+  catalog: 'sqlite:/srv/catalog.db',
   upstream: 'https://a.example.com|direct',
   routes: 'git.example.com/*=https://b.example.com',
   private: 'git.example.com/*',

@@ -98,12 +98,22 @@ export function catalogSuite(name: string, open: () => Promise<CatalogUnderTest>
         ],
         [
           'goes when it was taken away',
-          { type: 'gone', at: start, path: 'example.com/m', version: 'v1.0.0', h1: 'h1:one=' },
+          { type: 'gone', at: start, path: 'example.com/m', version: 'v1.0.0' },
           undefined,
         ],
         [
-          'stays when another content was taken away',
-          { type: 'gone', at: start, path: 'example.com/m', version: 'v1.0.0', h1: 'h1:two=' },
+          'goes when it is not the one that is right',
+          { type: 'gone', at: start, path: 'example.com/m', version: 'v1.0.0', except: 'h1:two=' },
+          undefined,
+        ],
+        [
+          'stays when it is the one that is right',
+          { type: 'gone', at: start, path: 'example.com/m', version: 'v1.0.0', except: 'h1:one=' },
+          'pending',
+        ],
+        [
+          'stays when it was stored after one was taken away',
+          { type: 'gone', at: start - 1, path: 'example.com/m', version: 'v1.0.0' },
           'pending',
         ],
       ])('%s', async (_, entry, left) => {

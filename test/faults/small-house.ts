@@ -14,6 +14,7 @@ import { checked } from '../../src/storage/checked.ts';
 import { openDiskStore } from '../../src/storage/disk.ts';
 import { createPoolGate } from '../../src/storage/pool-gate.ts';
 import { openTempFolder } from '../../src/storage/temp-folder.ts';
+import { quietRecorder } from '../fakes/recorder.ts';
 
 /** The stash over a disk store, put together as app.ts does, without a server around it: it starts in a quarter of the time. */
 export interface SmallHouse extends AsyncDisposable {
@@ -48,7 +49,7 @@ export async function openSmallHouse(root: string, upstream: string): Promise<Sm
     pool,
     turns,
     log: noLog,
-    recorder: { published: async () => undefined, event: nothing },
+    recorder: quietRecorder,
     scratch,
     life: life.signal,
     limits: {

@@ -83,7 +83,7 @@ test('every page is reached from README.md', () => {
 test('docs/observe.md has exactly the events that are counted', () => {
   const documented = tableOf(pageNamed('docs/observe.md'), 'event').map(([event]) => codeIn(event!)[0]);
   const counted = readFiles(['src'], ['.ts']).flatMap(({ text }) =>
-    [...text.matchAll(/\bevent\('(\w+)'\)/g)].map(([, event]) => event!),
+    [...text.matchAll(/\bevent\(\s*'(\w+)'/g)].map(([, event]) => event!),
   );
   expect(documented.sort()).toEqual([...new Set(counted)].sort());
 });

@@ -5,8 +5,8 @@ import { StoaError } from '../../src/errors.ts';
 import { openServer, type RunningServer } from '../../src/http/server.ts';
 import type { ServerOptions, ServerSettings } from '../../src/http/settings.ts';
 import type { AccessEntry } from '../../src/observe/log.ts';
-import type { Sumdb } from '../../src/protocol/sumdb.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import type { Sumdb } from '../../src/protocol/sumdb.ts';
 import type { Answered, Modules, Opened } from '../../src/stash/modules.ts';
 
 /** A checksum database that has nothing. */

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Published } from '../../src/catalog/entry.ts';
 import type { Fetcher } from '../../src/fetch/fetcher.ts';
 import { createGate } from '../../src/fetch/gate.ts';
 import { createRoute, type PatternRoute } from '../../src/fetch/route.ts';
@@ -20,6 +21,7 @@ import { openDiskStore } from '../../src/storage/disk.ts';
 import { createPoolGate } from '../../src/storage/pool-gate.ts';
 import type { BlobStore } from '../../src/storage/store.ts';
 import { openTempFolder } from '../../src/storage/temp-folder.ts';
+import { quietRecorder } from '../fakes/recorder.ts';
 import { type FakeUpstream, startUpstream, type UpstreamModule } from '../fakes/upstream.ts';
 import { noProof } from '../faults/small-house.ts';
 
@@ -29,6 +31,12 @@ export interface House extends AsyncDisposable {
   readonly store: BlobStore;
   readonly upstream: FakeUpstream;
   readonly events: string[];
+  /** Versions that were told to be stored. */
+  readonly published: Published[];
+  /** Versions that were told to be taken away. */
+  readonly gone: string[];
+  /** Events as they were told, without those of the sources. */
+  readonly told: unknown[];
   /** Lines at WARN: the message and its fields. */
   readonly warnings: { readonly message: string; readonly fields: LogFields | undefined }[];
   /** The clock of freshness, in milliseconds. */
@@ -84,6 +92,9 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     wait: async () => undefined,
   });
   const events: string[] = [];
+  const published: Published[] = [];
+  const gone: string[] = [];
+  const told: unknown[] = [];
   const metrics: Metrics = { ...createMetrics({ version: 'test' }), event: (name) => void events.push(name) };
   const warnings: House['warnings'] = [];
   const log: Log = {
@@ -113,7 +124,15 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
       pool,
       turns,
       log,
-      metrics,
+      recorder: {
+        ...quietRecorder,
+        published: async (version) => void published.push(version),
+        gone: async ({ path, version }) => void gone.push(`${path}@${version}`),
+        event: (kind, module, text, detail) => {
+          events.push(kind);
+          told.push({ kind, module, text, ...detail });
+        },
+      },
       scratch: temps.path,
       ...(options.unproved && { unproved: options.unproved }),
       life: life.signal,
@@ -143,6 +162,9 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     store,
     upstream,
     events,
+    published,
+    gone,
+    told,
     warnings,
     clock,
     async leftOvers() {
