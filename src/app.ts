@@ -17,12 +17,14 @@ import type { RouteEntry } from './fetch/route-list.ts';
 import { createTurns } from './fetch/turns.ts';
 import { openServer } from './http/server.ts';
 import type { ServerSettings } from './http/settings.ts';
+import { formatModuleVersion } from './module/version.ts';
 import type { Log } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createTraceIds } from './observe/trace.ts';
 import { openSources } from './sources/sources.ts';
 import { createCensus } from './stash/census.ts';
 import { createProof } from './stash/proof.ts';
+import { proveLaterJob } from './stash/prove-later.ts';
 import { createStash } from './stash/stash.ts';
 import { describeStored } from './stash/stored-version.ts';
 import { createVerifier } from './stash/verifier.ts';
@@ -61,7 +63,13 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     gate: pool,
     log,
     metrics,
-    handlers: {},
+    handlers: {
+      [proveLaterJob.kind]: {
+        attempts: proveLaterJob.attempts,
+        timeoutMs: settings.fetch.timeoutMs,
+        run: (payload, signal) => stash.proveLater(payload, signal),
+      },
+    },
     shelf: {
       keys: (signal) => store.list('', { signal }),
       describe: (version, signal) => describeStored({ store, proof }, version, signal),
@@ -84,6 +92,11 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     life: life.signal,
     writeFailed: writes.failed,
     zipStored: census.add,
+    async unproved(version, why) {
+      catalog.event('served_unverified', version, why);
+      const payload = { path: version.path, version: version.version };
+      await catalog.addJob({ kind: proveLaterJob.kind, key: formatModuleVersion(version), payload });
+    },
   });
   await stash.readTombstones(life.signal);
   const server = await openServer({

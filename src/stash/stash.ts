@@ -20,6 +20,7 @@ import { createLists } from './lists.ts';
 import type { Ask, MaybeKeyed, Modules, Opened, Ready } from './modules.ts';
 import { createPins } from './pins.ts';
 import type { Proof } from './proof.ts';
+import { createProveLater, type ProveLater } from './prove-later.ts';
 import { createPublisher } from './publish.ts';
 import { createQueries } from './queries.ts';
 import { createStoredZips } from './stored-zips.ts';
@@ -29,6 +30,8 @@ import { createWithdrawal } from './withdrawal.ts';
 
 /** The stash: look, else fetch once, verify, publish. */
 export interface Stash extends Modules {
+  /** Does the jobs for what was stored unverified. */
+  readonly proveLater: ProveLater;
   /** Reads what other processes withdrew, once; the server calls it at the start and every few seconds. */
   readTombstones(signal: AbortSignal): Promise<void>;
   /** First downloads of zips under way. */
@@ -256,6 +259,14 @@ export function createStash(options: StashOptions): Stash {
         : answer;
     },
     open,
+    proveLater: createProveLater({
+      store,
+      proof,
+      publisher,
+      hashStored: storedZips.hash,
+      withdrawal,
+      recorder,
+    }),
     readTombstones: (signal) => gone.refresh(signal),
     get downloads() {
       return downloads.running;
