@@ -65,7 +65,7 @@ export async function startStoa({ upstream, data, env = {} }: StoaOptions): Prom
         STOA_UPSTREAM: upstream,
         STOA_DRAIN_DELAY: '0',
         // Its upstreams are made up, and no database knows what they have.
-        STOA_SUMDB: 'off',
+        ...(env.GOSUMDB === undefined && { STOA_SUMDB: 'off' }),
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

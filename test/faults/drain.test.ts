@@ -121,6 +121,7 @@ async function start(env: Readonly<Record<string, string>>) {
       STOA_PORT: '0',
       STOA_DATA: join(folder, 'data'),
       STOA_UPSTREAM: upstream.url,
+      STOA_SUMDB: 'off',
       // The zip here counts as a large one, which is shown while it comes.
       STOA_CACHE_MEMORY_FILE: '64KiB',
       ...env,
