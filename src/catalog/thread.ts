@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type ErrorKind, errorKinds, StoaError } from '../errors.ts';
-import { orAborted } from '../storage/abortable.ts';
+import { orAborted } from '../work/abortable.ts';
 import type { Catalog, Jobs } from './catalog.ts';
 import type { Report } from './keeper.ts';
 

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { StoaError } from '../errors.ts';
 import type { HttpClient, HttpReply } from '../net/client.ts';
 import { isUnknownHost } from '../net/failure.ts';
-import { createShare } from '../net/share.ts';
+import { createShare } from '../work/share.ts';
 import type { Gate } from './gate.ts';
 import { type GoImport, type GoImports, parseGoImports } from './go-import.ts';
 import { createRecent } from './recent.ts';
@@ -49,7 +49,7 @@ const maxPageBytes = 1024 * 1024;
 export function createMetaPages(options: MetaPageOptions): ReadMetaPage {
   const { client, gate, audience, isInsecure, now, keepMs, deadlineMs } = options;
   const kept = createRecent<MetaPage>({ maxSize: maxKept, lifetimeMs: keepMs, now });
-  const share = createShare<MetaPage>(deadlineMs, hostOf);
+  const share = createShare<MetaPage>({ deadlineMs, late: (path) => `${hostOf(path)}: no answer` });
 
   /** The answer, and where it was asked for: where one way leads nowhere, by the next one. */
   async function ask(ways: readonly [Way, ...Way[]], module: string, signal: AbortSignal): Promise<Asked> {

@@ -6,8 +6,8 @@ import type { HttpClient, HttpReply } from '../net/client.ts';
 import type { Credentials } from '../net/credentials.ts';
 import type { Login } from '../net/login.ts';
 import type { Reach } from '../net/reach.ts';
-import { createShare } from '../net/share.ts';
 import type { Remote, RemoteSsh } from '../vcs/remote.ts';
+import { createShare } from '../work/share.ts';
 import type { Gate } from './gate.ts';
 import type { IsInsecure } from './meta-page.ts';
 import { namedError } from './named-error.ts';
@@ -64,7 +64,10 @@ export function createRemotes(options: RemotesOptions): ResolveRemote {
   } = options;
   const places = createRecent<RepoUrl>({ maxSize: maxKept, lifetimeMs: keepMs, now });
   const absences = createRecent<StoaError>({ maxSize: maxKept, lifetimeMs: absentMs, now });
-  const share = createShare<RepoUrl>(deadlineMs, (key) => new URL(key.split(' ', 1)[0]!).host);
+  const share = createShare<RepoUrl>({
+    deadlineMs,
+    late: (key) => `${new URL(key.split(' ', 1)[0]!).host}: no answer`,
+  });
 
   /** Where a repository is after redirects. */
   async function locate(url: string, path: string, signal: AbortSignal): Promise<RepoUrl> {

@@ -4,11 +4,11 @@ import type { Turns } from '../fetch/turns.ts';
 import { hashGoMod } from '../module/dirhash.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
-import { orAborted } from '../storage/abortable.ts';
 import { createBufferPool } from '../storage/buffer-pool.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
+import { orAborted } from '../work/abortable.ts';
+import { createFlights } from '../work/flight.ts';
 import type { Acceptance, Transfer } from './acceptance.ts';
-import { createFlights } from './flight.ts';
 import type { Ask, Opened } from './modules.ts';
 import { verifiedBy, type Word } from './proof.ts';
 import type { Publisher } from './publish.ts';
@@ -60,7 +60,11 @@ export function createDownloads(options: {
   readonly stored: (version: ModuleVersion, h1: string, word: Word) => Promise<void>;
 }): Downloads {
   const { acceptance, publisher, verifier, life, now } = options;
-  const flights = createFlights<Transfer, string>({ deadlineMs: options.deadlineMs, life });
+  const flights = createFlights<Transfer, string>({
+    deadlineMs: options.deadlineMs,
+    late: (key) => `${key}: not fetched`,
+    life,
+  });
   // 32 MiB at most; what a download needs beyond it comes in smaller pieces.
   const buffers = createBufferPool({ bytes: 128 * 1024, count: 256 });
   const failures = createTier<Failure>(1024 * 1024);

@@ -7,8 +7,8 @@ import { isPseudoVersion } from '../module/pseudo.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { BlobStore } from '../storage/store.ts';
+import { createShare } from '../work/share.ts';
 import { createCollector } from './collect.ts';
-import { createFlights } from './flight.ts';
 import type { Fresh } from './fresh.ts';
 import type { Ask, Opened } from './modules.ts';
 import { type Asking, commitOf, type Pins } from './pins.ts';
@@ -43,7 +43,7 @@ export function createFiles(options: {
   readonly life: AbortSignal;
 }): Files {
   const { store, fetcher, fresh, publisher, pins, proof, withdrawal, recorder, memory, life } = options;
-  const flights = createFlights<undefined, Opened>({ deadlineMs: options.deadlineMs, life });
+  const share = createShare<Opened>({ deadlineMs: options.deadlineMs, life });
 
   function keep(key: string, file: 'info' | 'mod', bytes: Uint8Array, isVerified: boolean): Opened {
     const opened = { ...inMemory(bytes, etagOf(file, bytes)), isVerified };
@@ -132,12 +132,7 @@ export function createFiles(options: {
       }
       const fetchNow = file === 'mod' ? fetchMod : fetchInfo;
       const fetch = (): Promise<Opened> =>
-        flights.wait(
-          key,
-          ask.signal,
-          () => undefined,
-          (_, signal) => fetchNow(version, key, { signal, via: ask.via }),
-        );
+        share(key, ask.signal, (signal) => fetchNow(version, key, { signal, via: ask.via }));
       return withAbsence(fresh, key, ask, fetch, recalled);
     },
     async standingInfo({ path, version }, signal) {

@@ -1,7 +1,7 @@
 import { isStoaError, StoaError, toStoaError } from '../errors.ts';
-import { orAborted } from '../storage/abortable.ts';
+import { orAborted } from '../work/abortable.ts';
+import { createShare } from '../work/share.ts';
 import type { Fact, Facts } from './fact.ts';
-import { createFlights } from './flight.ts';
 import type { Ask } from './modules.ts';
 import { createTier } from './tier.ts';
 
@@ -56,7 +56,7 @@ export function createFresh(options: {
   readonly now: () => number;
 }): Fresh {
   const { facts, freshness, life, now } = options;
-  const flights = createFlights<undefined, Fact>({ deadlineMs: options.deadlineMs, life });
+  const share = createShare<Fact>({ deadlineMs: options.deadlineMs, life });
   const failures = createTier<{ readonly at: number; readonly error: StoaError }>(1024 * 1024);
 
   function remember(key: string, error: StoaError): Fact {
@@ -67,25 +67,20 @@ export function createFresh(options: {
 
   /** Asks the source; an absence is an answer here. */
   async function refresh(key: string, load: Parameters<Fresh['ask']>[1], signal: AbortSignal): Promise<Fact> {
-    return flights.wait(
-      key,
-      signal,
-      () => undefined,
-      async (_, work) => {
-        try {
-          const fact = { at: now(), ...(await load(work)) };
-          facts.keep(key, fact);
-          failures.delete(key);
-          return fact;
-        } catch (error) {
-          if (isStoaError(error, 'notFound')) return remember(key, error);
-          const failure = toStoaError(error);
-          if (failure.kind !== 'canceled')
-            failures.set(key, { at: now(), error: failure }, failure.message.length);
-          throw failure;
-        }
-      },
-    );
+    return share(key, signal, async (work) => {
+      try {
+        const fact = { at: now(), ...(await load(work)) };
+        facts.keep(key, fact);
+        failures.delete(key);
+        return fact;
+      } catch (error) {
+        if (isStoaError(error, 'notFound')) return remember(key, error);
+        const failure = toStoaError(error);
+        if (failure.kind !== 'canceled')
+          failures.set(key, { at: now(), error: failure }, failure.message.length);
+        throw failure;
+      }
+    });
   }
 
   /** The source's new word, or its failure, or undefined when it takes longer than patience allows. */

@@ -3,10 +3,10 @@ import { Writable } from 'node:stream';
 import { StoaError } from '../errors.ts';
 import type { Spool } from '../fetch/fetcher.ts';
 import type { Turns } from '../fetch/turns.ts';
-import { orAborted } from '../storage/abortable.ts';
 import type { BufferPool } from '../storage/buffer-pool.ts';
 import { diskError } from '../storage/disk-files.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
+import { orAborted } from '../work/abortable.ts';
 import { createSpoolMemory } from './spool-memory.ts';
 
 /**

@@ -6,8 +6,8 @@ import { isStoaError, StoaError } from '../errors.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { Blob, BlobInfo, BlobStore } from '../storage/store.ts';
+import { createShare } from '../work/share.ts';
 import { inMemory } from './files.ts';
-import { createFlights } from './flight.ts';
 import type { Ask, Opened } from './modules.ts';
 import { createOpenZips, type Lease } from './open-zips.ts';
 import type { Proof } from './proof.ts';
@@ -65,8 +65,8 @@ export function createStoredZips(options: {
   // Who asks again is told why, not cut again.
   const refused = createTier<{ readonly identity: string; readonly error: StoaError }>(1024 * 1024);
   const openZips = createOpenZips<Content>({ life, now: options.now });
-  const checks = createFlights<undefined, Verdict>({ deadlineMs: options.deadlineMs, life });
-  const loads = createFlights<undefined, Opened>({ deadlineMs: options.deadlineMs, life });
+  const shareCheck = createShare<Verdict>({ deadlineMs: options.deadlineMs, life });
+  const shareLoad = createShare<Opened>({ deadlineMs: options.deadlineMs, life });
 
   async function verifyFile(
     version: ModuleVersion,
@@ -128,20 +128,15 @@ export function createStoredZips(options: {
     if (known?.identity === info.identity) return known;
     const before = refused.get(key);
     if (before?.identity === info.identity) throw before.error;
-    return checks.wait(
-      key,
-      signal,
-      () => undefined,
-      async (_, work) => {
-        const verdict = await check(version, work).catch((error: unknown) => {
-          if (isStoaError(error, 'integrity'))
-            refused.set(key, { identity: info.identity, error }, key.length + error.message.length);
-          throw error;
-        });
-        verdicts.set(key, verdict, key.length + verdict.identity.length);
-        return verdict;
-      },
-    );
+    return shareCheck(key, signal, async (work) => {
+      const verdict = await check(version, work).catch((error: unknown) => {
+        if (isStoaError(error, 'integrity'))
+          refused.set(key, { identity: info.identity, error }, key.length + error.message.length);
+        throw error;
+      });
+      verdicts.set(key, verdict, key.length + verdict.identity.length);
+      return verdict;
+    });
   }
 
   /** Reads the blob that `info` describes; one that has its verdict stays open for the next request. */
@@ -212,19 +207,14 @@ export function createStoredZips(options: {
     { h1, isVerified }: Content,
     signal: AbortSignal,
   ): Promise<Opened> {
-    return loads.wait(
-      key,
-      signal,
-      () => undefined,
-      async (_, work) => {
-        const bytes = await readWhole(store, key, work);
-        if (bytes?.length !== info.size)
-          throw new StoaError('storage', `${key}: the stored zip changed while it was read`);
-        const opened = { ...inMemory(bytes, `"${h1}-${info.size}"`), isVerified };
-        memory.set(key, opened, bytes.length);
-        return opened;
-      },
-    );
+    return shareLoad(key, signal, async (work) => {
+      const bytes = await readWhole(store, key, work);
+      if (bytes?.length !== info.size)
+        throw new StoaError('storage', `${key}: the stored zip changed while it was read`);
+      const opened = { ...inMemory(bytes, `"${h1}-${info.size}"`), isVerified };
+      memory.set(key, opened, bytes.length);
+      return opened;
+    });
   }
 
   return {

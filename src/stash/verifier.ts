@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type ErrorKind, errorKinds, StoaError } from '../errors.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
-import { orAborted } from '../storage/abortable.ts';
+import { orAborted } from '../work/abortable.ts';
 import type { ZipFacts } from './zip-job.ts';
 
 /** Checks and hashes zips in worker threads. */

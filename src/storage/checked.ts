@@ -1,5 +1,5 @@
 import { StoaError } from '../errors.ts';
-import { abortable } from './abortable.ts';
+import { abortable } from '../work/abortable.ts';
 import { isFileBody } from './body.ts';
 import { checkKey, checkPrefix, isKey } from './key.ts';
 import { cutRange } from './range.ts';

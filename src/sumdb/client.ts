@@ -1,9 +1,9 @@
 import { type ErrorKind, isStoaError, StoaError } from '../errors.ts';
 import type { ModuleVersion } from '../module/version.ts';
-import { createShare } from '../net/share.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { BlobStore } from '../storage/store.ts';
+import { createShare } from '../work/share.ts';
 import { createReportFork } from './forks.ts';
 import type { Head } from './head.ts';
 import { createHeads } from './heads.ts';
@@ -59,7 +59,7 @@ export function createSumdbClient(options: SumdbClientOptions): SumdbClient {
   const reportFork = createReportFork({ name, store, log, metrics });
   const heads = createHeads({ name, verifier, store, tiles, reportFork });
   const lookups = createLookups({ verifier, remote, store, tiles, heads, log, deadlineMs });
-  const share = createShare<Head>(deadlineMs, () => `checksum database ${name}`);
+  const share = createShare<Head>({ deadlineMs, late: () => `checksum database ${name}: no answer` });
   let askedAt = Number.NEGATIVE_INFINITY;
 
   /** The newest head, asked for where the last answer is old. */

@@ -1,9 +1,9 @@
 import { isStoaError, StoaError } from '../errors.ts';
 import { checkModuleVersion, formatModuleVersion, type ModuleVersion } from '../module/version.ts';
-import { createShare } from '../net/share.ts';
 import type { Log } from '../observe/log.ts';
 import { isKey } from '../storage/key.ts';
 import type { BlobStore } from '../storage/store.ts';
+import { createShare } from '../work/share.ts';
 import { type Head, openHead } from './head.ts';
 import type { Heads } from './heads.ts';
 import { lookupTarget, targetKey } from './keys.ts';
@@ -42,7 +42,7 @@ export interface LookupsOptions {
 export function createLookups(options: LookupsOptions): Lookups {
   const { verifier, remote, store, tiles, heads, log, deadlineMs } = options;
   const { name } = verifier;
-  const share = createShare<Found>(deadlineMs, (subject) => subject);
+  const share = createShare<Found>({ deadlineMs });
   /** What was proved last: that takes a millisecond or two, and a record never changes. */
   const recent = new Map<string, Found>();
 

@@ -1,8 +1,8 @@
 import { isStoaError, StoaError } from '../errors.ts';
 import type { HttpClient, HttpReply } from '../net/client.ts';
 import { readRefusal } from '../net/refusal.ts';
-import { createShare } from '../net/share.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { createShare } from '../work/share.ts';
 
 /** A checksum database on the network. */
 export interface Remote {
@@ -59,7 +59,10 @@ export function neverAbsent(error: unknown): unknown {
  */
 export function createRemote(options: RemoteOptions): Remote {
   const { name, url, entries, client, gate, headers, metrics, now = () => performance.now() } = options;
-  const share = createShare<string>(probeMs, () => `checksum database ${name}`);
+  const share = createShare<string>({
+    deadlineMs: probeMs,
+    late: () => `checksum database ${name}: no answer`,
+  });
   const supported = {
     target: 'supported',
     subject: `checksum database ${name}`,

@@ -1,6 +1,6 @@
 import { isStoaError } from '../errors.ts';
-import { createShare } from '../net/share.ts';
 import type { BlobStore } from '../storage/store.ts';
+import { createShare } from '../work/share.ts';
 import { partPrefix, targetKey } from './keys.ts';
 import { readStored } from './read-stored.ts';
 import { neverAbsent, type Remote } from './remote.ts';
@@ -53,7 +53,7 @@ interface Loaded {
 }
 
 export function createTiles({ name, remote, store, memoryBytes, deadlineMs }: TilesOptions): Tiles {
-  const share = createShare<Loaded>(deadlineMs, (path) => `${name}: ${path}`);
+  const share = createShare<Loaded>({ deadlineMs, late: (path) => `${name}: ${path}: no answer` });
   const memory = createTileMemory(memoryBytes);
 
   /**

@@ -1,8 +1,8 @@
 import { StoaError } from '../errors.ts';
+import { orAborted } from '../work/abortable.ts';
 import { type GitSetup, gitCommand } from './git-command.ts';
 import { DamageError } from './git-failure.ts';
 import type { Idle } from './git-idle.ts';
-import { orAborted } from './git-shared.ts';
 import type { Process } from './run.ts';
 
 /** What an object is. */

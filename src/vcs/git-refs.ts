@@ -1,12 +1,12 @@
 import { StoaError } from '../errors.ts';
 import type { VcsMetrics } from '../observe/metrics.ts';
+import { createShare } from '../work/share.ts';
 import type { GitSetup } from './git-command.ts';
 import type { RemoteRefs } from './git-copy.ts';
 import { about } from './git-failure.ts';
 import { listRemote } from './git-plain.ts';
 import { OldProtocolError } from './git-session.ts';
 import type { GitSessions } from './git-sessions.ts';
-import { type Shared, share } from './git-shared.ts';
 import type { TransportLimits } from './git-transport.ts';
 import { hostOf, type Remote } from './remote.ts';
 
@@ -36,7 +36,7 @@ const maxRemembered = 500_000;
 const maxOld = 10_000;
 
 export function createRefs({ setup, sessions, limits, now, maxAgeMs, metrics }: GitRefsParts): GitRefs {
-  const asking = new Map<string, Shared<RemoteRefs>>();
+  const share = createShare<RemoteRefs>({});
   const answers = new Map<string, RemoteRefs>();
   const old = new Set<string>();
 
@@ -63,24 +63,17 @@ export function createRefs({ setup, sessions, limits, now, maxAgeMs, metrics }: 
     }
   }
 
-  function start(remote: Remote): Shared<RemoteRefs> {
+  async function ask(remote: Remote, signal: AbortSignal): Promise<RemoteRefs> {
     const askedAt = now();
-    const { key } = remote;
-    const shared = share(async (signal) => {
-      try {
-        const answer = { commits: await read(remote, signal), askedAt };
-        metrics?.request(hostOf(remote), 'refs', 'ok', 0);
-        remember(key, answer);
-        return answer;
-      } catch (error) {
-        if (!signal.aborted) metrics?.request(hostOf(remote), 'refs', 'failed', 0);
-        throw error;
-      } finally {
-        if (asking.get(key) === shared) asking.delete(key);
-      }
-    });
-    asking.set(key, shared);
-    return shared;
+    try {
+      const answer = { commits: await read(remote, signal), askedAt };
+      metrics?.request(hostOf(remote), 'refs', 'ok', 0);
+      remember(remote.key, answer);
+      return answer;
+    } catch (error) {
+      if (!signal.aborted) metrics?.request(hostOf(remote), 'refs', 'failed', 0);
+      throw error;
+    }
   }
 
   function setOld({ key }: Remote): void {
@@ -96,8 +89,7 @@ export function createRefs({ setup, sessions, limits, now, maxAgeMs, metrics }: 
         if (signal.aborted) throw new StoaError('canceled', 'canceled');
         return known;
       }
-      const shared = asking.get(remote.key);
-      return (shared === undefined || shared.isLeft ? start(remote) : shared).join(signal);
+      return share(remote.key, signal, (work) => ask(remote, work));
     },
     last: ({ key }) => answers.get(key),
     isOld: ({ key }) => old.has(key),

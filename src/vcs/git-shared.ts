@@ -1,49 +1,5 @@
-import { StoaError } from '../errors.ts';
-
-/** Work under way that several wait for. It belongs to none of them, and is aborted when the last has left. */
-export interface Shared<T> {
-  /** Its result, or `canceled` on abort, which means that one has left. */
-  join(signal: AbortSignal): Promise<T>;
-  /** True once nobody waits any more; then it must not be joined. */
-  readonly isLeft: boolean;
-}
-
-/** Starts the work. */
-export function share<T>(work: (signal: AbortSignal) => Promise<T>): Shared<T> {
-  const stop = new AbortController();
-  const done = work(stop.signal);
-  done.catch(() => undefined);
-  let waiting = 0;
-  return {
-    async join(signal) {
-      waiting++;
-      try {
-        return await orAborted(done, signal);
-      } finally {
-        if (--waiting === 0) stop.abort();
-      }
-    },
-    get isLeft() {
-      return stop.signal.aborted;
-    },
-  };
-}
-
-/** The outcome of the promise, or `canceled` as soon as the signal is aborted. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const canceled = (): StoaError => new StoaError('canceled', 'canceled', { cause: signal.reason });
-  // Who has left does not hear of its failure either.
-  promise.catch(() => undefined);
-  if (signal.aborted) throw canceled();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(canceled());
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
+import { orAborted } from '../work/abortable.ts';
+import { createShare } from '../work/share.ts';
 
 /** Lets so many pieces of work run at once, and the others in the order they came. */
 export interface Turns {
@@ -105,37 +61,39 @@ export function createBatch<Way>(
   fetch: (way: Way, wanted: readonly string[], signal: AbortSignal) => Promise<void>,
 ): Batch<Way> {
   interface Gathered {
+    readonly number: number;
+    readonly way: Way;
     readonly wanted: Set<string>;
-    readonly work: Shared<void>;
   }
+  const share = createShare<void>({});
   let open: Gathered | undefined;
   let running: Gathered | undefined;
+  let count = 0;
 
-  function begin(way: Way): Gathered {
-    const wanted = new Set<string>();
-    const work = share(async (signal) => {
-      try {
-        await new Promise((resolve) => setTimeout(resolve, gatherMs));
-        await turns.run(async () => {
-          if (open === gathered) open = undefined;
-          running = gathered;
-          await fetch(way, [...wanted], signal);
-        }, signal);
-      } finally {
-        if (open === gathered) open = undefined;
-        if (running === gathered) running = undefined;
-      }
-    });
-    const gathered = { wanted, work };
-    return gathered;
+  async function run(gathered: Gathered, signal: AbortSignal): Promise<void> {
+    const end = (): void => {
+      if (open === gathered) open = undefined;
+      if (running === gathered) running = undefined;
+    };
+    // What everybody has left is not joined any more.
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      await new Promise((resolve) => setTimeout(resolve, gatherMs));
+      await turns.run(async () => {
+        end();
+        running = gathered;
+        await fetch(gathered.way, [...gathered.wanted], signal);
+      }, signal);
+    } finally {
+      end();
+    }
   }
 
   return (way, wanted, signal) => {
-    const now = running;
-    if (now !== undefined && !now.work.isLeft && wanted.every((name) => now.wanted.has(name)))
-      return now.work.join(signal);
-    if (open === undefined || open.work.isLeft) open = begin(way);
-    for (const name of wanted) open.wanted.add(name);
-    return open.work.join(signal);
+    const isComing = running !== undefined && wanted.every((name) => running?.wanted.has(name));
+    if (!isComing) open ??= { number: ++count, way, wanted: new Set() };
+    const batch = isComing ? running! : open!;
+    for (const name of wanted) batch.wanted.add(name);
+    return share(String(batch.number), signal, (work) => run(batch, work));
   };
 }

@@ -16,24 +16,26 @@ const layers: Readonly<Record<string, Layer>> = {
   'errors.ts': { imports: [] },
   observe: { imports: ['errors.ts'] },
   module: { imports: ['errors.ts'] },
+  // What several wait for, and how a wait ends: every part from storage up needs the same.
+  work: { imports: ['errors.ts'] },
   net: { imports: ['errors.ts', 'observe', 'module'] },
-  storage: { imports: ['errors.ts', 'observe', 'module'] },
-  vcs: { imports: ['errors.ts', 'observe', 'module'] },
+  storage: { imports: ['errors.ts', 'observe', 'module', 'work'] },
+  vcs: { imports: ['errors.ts', 'observe', 'module', 'work'] },
   catalog: {
     imports: [
       'errors.ts',
       'observe',
       'module',
+      'work',
       // Its outbox is kept as the store keeps unfinished files: a killed process is told by its name, and writes pass the gate.
       'storage/processes.ts',
-      'storage/abortable.ts',
     ],
     types: ['storage/pool-gate.ts'],
   },
   // Never storage: what is fetched goes into the spool of the caller.
-  fetch: { imports: ['errors.ts', 'observe', 'module', 'net', 'vcs'] },
-  sumdb: { imports: ['errors.ts', 'observe', 'module', 'net', 'storage'] },
-  stash: { imports: ['errors.ts', 'observe', 'module', 'storage', 'fetch', 'sumdb', 'catalog'] },
+  fetch: { imports: ['errors.ts', 'observe', 'module', 'work', 'net', 'vcs'] },
+  sumdb: { imports: ['errors.ts', 'observe', 'module', 'work', 'net', 'storage'] },
+  stash: { imports: ['errors.ts', 'observe', 'module', 'work', 'storage', 'fetch', 'sumdb', 'catalog'] },
   // Never the stash itself: no download path can skip what app.ts puts around it.
   protocol: { imports: ['errors.ts', 'module'], types: ['stash/modules.ts'] },
   http: { imports: ['errors.ts', 'observe', 'module', 'protocol'], types: ['stash/modules.ts'] },

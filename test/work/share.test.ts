@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { StoaError } from '../../src/errors.ts';
-import { createShare } from '../../src/net/share.ts';
+import { createShare } from '../../src/work/share.ts';
 import { failure } from '../net/origin.ts';
 
 const { signal } = new AbortController();
@@ -17,7 +17,7 @@ function openWork() {
 }
 
 test('work is done once for all who want it at once, and again for who comes later', async () => {
-  const share = createShare<string>(10_000, (key) => key);
+  const share = createShare<string>({ deadlineMs: 10_000 });
   const { work, signals, resolve } = openWork();
   const both = [share('a', signal, work), share('a', signal, work), share('b', signal, work)];
   resolve('done');
@@ -28,7 +28,7 @@ test('work is done once for all who want it at once, and again for who comes lat
 });
 
 test('a failure is shared too, and forgotten', async () => {
-  const share = createShare<string>(10_000, (key) => key);
+  const share = createShare<string>({ deadlineMs: 10_000 });
   const { work, reject } = openWork();
   const both = [failure(share('a', signal, work)), failure(share('a', signal, work))];
   reject(new StoaError('upstream', 'broken'));
@@ -37,7 +37,7 @@ test('a failure is shared too, and forgotten', async () => {
 });
 
 test('who leaves ends the wait for itself alone, and the last one the work', async () => {
-  const share = createShare<string>(10_000, (key) => key);
+  const share = createShare<string>({ deadlineMs: 10_000 });
   const { work, signals } = openWork();
   const leaving = [new AbortController(), new AbortController()];
   const [first, second] = leaving.map(({ signal }) => failure(share('a', signal, work)));
@@ -52,7 +52,7 @@ test('who leaves ends the wait for itself alone, and the last one the work', asy
 });
 
 test('what was stopped does not end what came after it', async () => {
-  const share = createShare<string>(10_000, (key) => key);
+  const share = createShare<string>({ deadlineMs: 10_000 });
   const [old, next] = [openWork(), openWork()];
   const leaving = new AbortController();
   const left = failure(share('a', leaving.signal, old.work));
@@ -68,14 +68,14 @@ test('what was stopped does not end what came after it', async () => {
 });
 
 test('nothing is begun for who has left', async () => {
-  const share = createShare<string>(10_000, (key) => key);
+  const share = createShare<string>({ deadlineMs: 10_000 });
   const { work, signals } = openWork();
   expect(await failure(share('a', AbortSignal.abort(), work))).toMatchObject({ kind: 'canceled' });
   expect(signals).toEqual([]);
 });
 
 test('work that takes too long is stopped, whatever it says to that', async () => {
-  const share = createShare<string>(20, (key) => `host of ${key}`);
+  const share = createShare<string>({ deadlineMs: 20, late: (key) => `host of ${key}: no answer` });
   const stopped = (signal: AbortSignal) =>
     new Promise<string>((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
   expect(await failure(share('a', signal, stopped))).toMatchObject({

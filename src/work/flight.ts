@@ -1,5 +1,4 @@
 import { StoaError } from '../errors.ts';
-import { orAborted } from '../storage/abortable.ts';
 
 /**
  * One piece of work shared by all who need it. It belongs to nobody who waits: it ends with its own result, by
@@ -18,21 +17,19 @@ interface Flight<S, R> {
 export interface Flights<S, R> {
   /** Joins the flight of this key, or starts one. */
   join(key: string, start: () => S, work: (state: S, signal: AbortSignal) => Promise<R>): Flight<S, R>;
-  /** Joins, and waits for the result or for `request` to be aborted, which throws `canceled`. */
-  wait(
-    key: string,
-    request: AbortSignal,
-    start: () => S,
-    work: (state: S, signal: AbortSignal) => Promise<R>,
-  ): Promise<R>;
   readonly size: number;
 }
 
-/** `life` ends every flight; `deadlineMs` ends each after that time, with a `timeout`. */
-export function createFlights<S, R>(options: {
-  readonly deadlineMs: number;
-  readonly life: AbortSignal;
-}): Flights<S, R> {
+export interface FlightOptions {
+  /** Milliseconds after which a flight ends with `timeout`; absent: what it does has deadlines of its own. */
+  readonly deadlineMs?: number;
+  /** What that says of a key, before `within … s`; that there was no answer unless it is told. */
+  readonly late?: (key: string) => string;
+  /** Ends every flight. */
+  readonly life?: AbortSignal;
+}
+
+export function createFlights<S, R>({ deadlineMs, late, life }: FlightOptions): Flights<S, R> {
   interface Shared {
     readonly state: S;
     readonly done: Promise<R>;
@@ -41,13 +38,22 @@ export function createFlights<S, R>(options: {
   }
   const running = new Map<string, Shared>();
 
+  function tooLong(key: string, ms: number): StoaError {
+    return new StoaError(
+      'timeout',
+      `${late?.(key) ?? `${key}: no answer`} within ${Math.round(ms / 1000)} s`,
+    );
+  }
+
   function launch(key: string, start: () => S, work: (state: S, signal: AbortSignal) => Promise<R>): Shared {
     const stop = new AbortController();
     const end = (): void => stop.abort(new StoaError('draining', 'the server is shutting down'));
-    const deadline = setTimeout(() => stop.abort(tooLong(key, options.deadlineMs)), options.deadlineMs);
-    deadline.unref();
-    options.life.addEventListener('abort', end, { once: true });
-    if (options.life.aborted) end();
+    const deadline =
+      deadlineMs === undefined
+        ? undefined
+        : setTimeout(() => stop.abort(tooLong(key, deadlineMs)), deadlineMs).unref();
+    life?.addEventListener('abort', end, { once: true });
+    if (life?.aborted) end();
     const state = start();
     const done = work(state, stop.signal)
       .catch((error: unknown) => {
@@ -56,7 +62,7 @@ export function createFlights<S, R>(options: {
       })
       .finally(() => {
         clearTimeout(deadline);
-        options.life.removeEventListener('abort', end);
+        life?.removeEventListener('abort', end);
         if (running.get(key) === shared) running.delete(key);
       });
     done.catch(() => undefined);
@@ -65,45 +71,27 @@ export function createFlights<S, R>(options: {
     return shared;
   }
 
-  function join(
-    key: string,
-    start: () => S,
-    work: (state: S, signal: AbortSignal) => Promise<R>,
-  ): Flight<S, R> {
-    const shared = running.get(key) ?? launch(key, start, work);
-    shared.waiting++;
-    let left = false;
-    return {
-      state: shared.state,
-      done: shared.done,
-      leave() {
-        if (left) return;
-        left = true;
-        shared.waiting--;
-        if (shared.waiting > 0) return;
-        // The next who asks must not join work that is being stopped.
-        if (running.get(key) === shared) running.delete(key);
-        shared.stop.abort(new StoaError('canceled', 'nobody waits for it any more'));
-      },
-    };
-  }
-
   return {
-    join,
-    async wait(key, request, start, work) {
-      const flight = join(key, start, work);
-      try {
-        return await orAborted(flight.done, request);
-      } finally {
-        flight.leave();
-      }
+    join(key, start, work) {
+      const shared = running.get(key) ?? launch(key, start, work);
+      shared.waiting++;
+      let left = false;
+      return {
+        state: shared.state,
+        done: shared.done,
+        leave() {
+          if (left) return;
+          left = true;
+          shared.waiting--;
+          if (shared.waiting > 0) return;
+          // The next who asks must not join work that is being stopped.
+          if (running.get(key) === shared) running.delete(key);
+          shared.stop.abort(new StoaError('canceled', 'nobody waits for it any more'));
+        },
+      };
     },
     get size() {
       return running.size;
     },
   };
-}
-
-function tooLong(key: string, ms: number): StoaError {
-  return new StoaError('timeout', `${key}: not fetched within ${Math.round(ms / 1000)} s`);
 }
