@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { isStoaError } from '../errors.ts';
+import type { IsRetracted } from '../module/latest.ts';
 import { formatPseudoVersion, isPseudoVersion } from '../module/pseudo.ts';
 import { compareSemver, major } from '../module/semver.ts';
 import type { Revision } from '../vcs/repo.ts';
@@ -8,7 +9,7 @@ import { invalidVersion } from './invalid-version.ts';
 import { fitsMajor, revisionOf, versionOfTag } from './module-place.ts';
 import { checkPseudoVersion } from './pseudo-check.ts';
 import { type RepoView, reasonOf, shortHash } from './repo-view.ts';
-import { type IsRetracted, retractionsForPseudo } from './retractions.ts';
+import { retractionsForPseudo } from './retractions.ts';
 
 /**
  * The version that a commit is to the module system (codeRepo.convert). `asked` is the version or query the commit was

@@ -1,5 +1,5 @@
 import { isPseudoVersion } from '../module/pseudo.ts';
-import { major, prerelease, sortVersions } from '../module/semver.ts';
+import { major, sortVersions } from '../module/semver.ts';
 import { fitsMajor, incompatible, type ModulePlace, versionOfTag } from './module-place.ts';
 import type { RepoView } from './repo-view.ts';
 
@@ -49,11 +49,6 @@ export async function listVersions(view: RepoView): Promise<readonly string[]> {
       if (!areModules[j]) versions.push(...sameMajor.map((version) => `${version}${incompatible}`));
   }
   return versions;
-}
-
-/** The highest release, else the highest pre-release, of versions in semver order. */
-export function highestVersion(versions: readonly string[]): string | undefined {
-  return versions.findLast((version) => prerelease(version) === '') ?? versions.at(-1);
 }
 
 /** Commits asked about together, so that the repository can fetch what it lacks in one go. */

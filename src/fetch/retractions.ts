@@ -1,11 +1,7 @@
 import { isStoaError } from '../errors.ts';
-import { parseModFile, type Retraction } from '../module/modfile.ts';
-import { compareSemver } from '../module/semver.ts';
-import { highestVersion, listVersions, taggedVersions } from './repo-versions.ts';
+import { highestVersion, type IsRetracted, parseRetractions } from '../module/latest.ts';
+import { listVersions, taggedVersions } from './repo-versions.ts';
 import { type RepoView, readListedGoMod } from './repo-view.ts';
-
-/** True for a version that the module took back. */
-export type IsRetracted = (version: string) => boolean;
 
 /**
  * What the highest compatible version of a module retracts (codeRepo.retractedVersions); a go.mod that cannot be read
@@ -30,15 +26,10 @@ export async function latestListed(view: RepoView): Promise<string | undefined> 
 
 async function retractionsIn(view: RepoView, version: string | undefined): Promise<IsRetracted> {
   if (version === undefined) return () => false;
-  let retracted: readonly Retraction[];
   try {
-    retracted = parseModFile(Buffer.from(await readListedGoMod(view, version)).toString()).retract;
+    return parseRetractions(Buffer.from(await readListedGoMod(view, version)).toString());
   } catch (error) {
     if (isStoaError(error, 'notFound') || isStoaError(error, 'integrity')) return () => false;
     throw error;
   }
-  return (candidate) =>
-    retracted.some(
-      ({ low, high }) => compareSemver(low, candidate) <= 0 && compareSemver(candidate, high) <= 0,
-    );
 }

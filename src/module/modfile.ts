@@ -31,7 +31,7 @@ interface Replacement {
 }
 
 /** A closed interval of versions; both ends are as they are written, canonical or not. */
-export interface Retraction {
+interface Retraction {
   readonly low: string;
   readonly high: string;
   /** The comment on the directive, `''` where there is none. */

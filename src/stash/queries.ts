@@ -4,6 +4,7 @@ import type { Fetcher } from '../fetch/fetcher.ts';
 import { hashGoMod } from '../module/dirhash.ts';
 import { escapePath } from '../module/path.ts';
 import { isPseudoVersion } from '../module/pseudo.ts';
+import { sortVersions } from '../module/semver.ts';
 import { escapeVersion, formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { Fresh, Known } from './fresh.ts';
 import { chooseLatest } from './latest.ts';
@@ -59,8 +60,9 @@ export function createQueries(options: {
   /** Latest as the go command would find it from the list, for sources that do not answer; fails with `why` where that does not help. */
   async function fromList(path: string, ask: Ask, why: StoaError): Promise<Answer> {
     try {
-      const listed = await lists.versions(path, ask);
-      const versions = listed.length > 0 ? listed : await lists.stored(path, ask.signal);
+      // Where all that is listed was taken back, a commit that was once the newest is the best of what is here.
+      const known = await Promise.all([lists.versions(path, ask), lists.stored(path, ask.signal)]);
+      const versions = sortVersions([...new Set(known.flat())]);
       const readMod = (version: string) => options.readFile({ path, version }, 'mod', ask);
       const version = await chooseLatest(path, versions, readMod);
       if (version !== undefined)

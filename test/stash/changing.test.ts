@@ -238,6 +238,16 @@ describe('latest', () => {
     expect(answered).toMatchObject({ outcome: 'stale', caveat: expect.stringContaining(path) });
   });
 
+  it('is a stored commit where all tagged versions are retracted and the source is down', async () => {
+    const commit = 'v0.0.0-20240101000000-0123456789ab';
+    const versions = { 'v1.0.0': { mod: mod('retract v1.0.0\n') }, [commit]: {} };
+    await using house = await openHouse({ modules: [{ path, versions }] });
+    for (const version of Object.keys(versions)) await hold(house, version);
+    await house.restart();
+    await house.upstream.stop();
+    expect(await latest(house)).toBe(commit);
+  });
+
   it('is a failure where nothing is stored and the source is down', async () => {
     await using house = await openHouse();
     await house.upstream.stop();
