@@ -4,8 +4,8 @@ import { each, keysOf, one, pattern, read, two } from './store-kit.ts';
 
 /** What the cases about keys have to know of the store. */
 export interface KeyCaseOptions {
-  /** Whether a key below another is refused, or kept as any other. */
-  readonly nesting: 'refused' | 'kept';
+  /** Whether a key below another is refused, or kept as any other, or kept so that one of them is not listed. */
+  readonly nesting: 'refused' | 'kept' | 'unlisted';
   /** Keys in the large listing; 10,000 unless the backend is slow. */
   readonly keys?: number;
   /** Calls at a time while it is filled. */

@@ -17,6 +17,20 @@ export function requireTool(name: string): string | undefined {
   return undefined;
 }
 
+/**
+ * What `make` makes of a server that tests need, such as the path of its program. Undefined, and a line that says so, where
+ * this machine cannot have it: the tests that need it are then skipped. With CI=true that is an error.
+ */
+export async function requireServer<T>(name: string, make: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await make();
+  } catch (error) {
+    if (process.env.CI === 'true') throw error;
+    process.stderr.write(`skipped: ${name} cannot be had here: ${String(error).split('\n', 1)[0]}\n`);
+    return undefined;
+  }
+}
+
 function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
