@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { StoaError } from '../errors.ts';
+import { allSettled } from './settled.ts';
 
 /** A way in which a store puts a blob only where it is absent. */
 type PutIfAbsent = (key: string, body: Uint8Array) => Promise<boolean>;
@@ -17,7 +18,8 @@ export async function proveConditionalWrites(
   ways: Readonly<Record<string, PutIfAbsent>>,
   remove: (key: string) => Promise<void>,
 ): Promise<void> {
-  await Promise.all(
+  // One way that fails must not leave another in the middle of it.
+  await allSettled(
     Object.entries(ways).map(async ([way, put]) => {
       for (let round = 0; round < rounds; round++) {
         const won = await race(put, remove);

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf, type FileOperations } from './disk-files.ts';
 import type { PoolGate } from './pool-gate.ts';
+import { allSettled } from './settled.ts';
 
 /** What keeping folders needs. */
 export interface FolderParts {
@@ -100,12 +101,6 @@ export function createFolders({ root, files, gate, checkRoot }: FolderParts): Fo
       await syncEntries(current);
     },
   };
-}
-
-/** Waits for all, also when one fails; then throws the first failure. */
-export async function allSettled(work: readonly Promise<unknown>[]): Promise<void> {
-  const results = await Promise.allSettled(work);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 /** Folders known to be durable; one that is forgotten costs another fsync. */

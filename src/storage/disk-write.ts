@@ -2,8 +2,9 @@ import { dirname } from 'node:path';
 import { StoaError } from '../errors.ts';
 import { checkBodySize, isFileBody, readBody } from './body.ts';
 import { blobFlags, codeOf, diskError, type FileOperations, isAbsence, newFileFlags } from './disk-files.ts';
-import { allSettled, type Folders } from './disk-folders.ts';
+import type { Folders } from './disk-folders.ts';
 import type { PoolGate } from './pool-gate.ts';
+import { allSettled } from './settled.ts';
 import type { BlobStore, Body, FileBody } from './store.ts';
 import type { TempFolder } from './temp-folder.ts';
 

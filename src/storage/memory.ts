@@ -67,7 +67,7 @@ export function createMemoryStore({ maxBytes = 256 * 1024 * 1024 }: MemoryStoreO
   return {
     async get(key, options = {}) {
       const stored = blobs.get(key);
-      return stored === undefined ? undefined : openBlob(stored, options);
+      return stored === undefined ? undefined : openBytes(stored, options);
     },
     async stat(key) {
       const stored = blobs.get(key);
@@ -96,11 +96,13 @@ export function createMemoryStore({ maxBytes = 256 * 1024 * 1024 }: MemoryStoreO
   };
 }
 
-interface Stored extends BlobInfo {
+/** Bytes in memory, and what is known of them as a blob. */
+export interface Stored extends BlobInfo {
   readonly bytes: Uint8Array;
 }
 
-function openBlob({ bytes, size, identity }: Stored, options: GetOptions): Blob {
+/** A blob that is in memory. */
+export function openBytes({ bytes, size, identity }: Stored, options: GetOptions): Blob {
   const { start, end } = cutRange(size, options);
   async function* readRange(range: GetOptions): AsyncGenerator<Uint8Array> {
     const { start, end } = cutRange(size, range);

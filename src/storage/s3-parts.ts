@@ -71,6 +71,7 @@ export interface PartReader extends AsyncDisposable {
 export function createPartReader(body: Body, memory: PartMemory, gate: PoolGate): PartReader {
   const chunks = readBody(body, gate);
   let rest: Uint8Array = new Uint8Array();
+  let disposed = false;
 
   async function fill(buffer: Buffer): Promise<number> {
     let filled = 0;
@@ -92,6 +93,8 @@ export function createPartReader(body: Body, memory: PartMemory, gate: PoolGate)
     async next(signal) {
       const buffer = await memory.take(signal);
       try {
+        // What is missing then would else look like the end of the body.
+        if (disposed) throw new Error('read on after it was given up');
         const length = await fill(buffer);
         return {
           bytes: buffer.subarray(0, length),
@@ -104,6 +107,7 @@ export function createPartReader(body: Body, memory: PartMemory, gate: PoolGate)
       }
     },
     async [Symbol.asyncDispose]() {
+      disposed = true;
       await chunks.return(undefined);
     },
   };

@@ -171,7 +171,7 @@ export function createS3Writer(parts: S3WriterParts): S3Writer {
     if (body instanceof Uint8Array && body.length < smallBytes) return putWhole(put, body);
     await using reader = createPartReader(body, memory, gate);
     const first = await reader.next(put.signal);
-    if (!first.isLast) return putParts(put, first, reader);
+    if (!first.isLast) return await putParts(put, first, reader);
     try {
       return await putWhole(put, first.bytes);
     } finally {
@@ -205,7 +205,7 @@ export function createS3Writer(parts: S3WriterParts): S3Writer {
     putInParts: (key, body) =>
       settle(key, true, { ifAbsent: true }, async (put) => {
         await using reader = createPartReader(body, memory, gate);
-        return putParts(put, await reader.next(), reader);
+        return await putParts(put, await reader.next(), reader);
       }),
     async delete(key, { signal } = {}) {
       const command = () => new DeleteObjectCommand({ Bucket: bucket, Key: nameOf(key) });

@@ -4,7 +4,7 @@ import { proveConditionalWrites } from './conditional-proof.ts';
 import { isKey } from './key.ts';
 import { createPoolGate, type PoolGate } from './pool-gate.ts';
 import { createClient, type S3Connection } from './s3-client.ts';
-import { inWords, isConflict } from './s3-error.ts';
+import { isConflict } from './s3-error.ts';
 import { createLane } from './s3-lane.ts';
 import { listS3 } from './s3-list.ts';
 import { createPartMemory } from './s3-parts.ts';
@@ -26,6 +26,7 @@ export interface S3StoreOptions extends S3Connection {
   /** What misses hand to libuv's threads passes it. */
   readonly gate?: PoolGate;
   readonly random?: () => number;
+  readonly now?: () => number;
 }
 
 /** An S3 store. */
@@ -50,7 +51,7 @@ const partsAtOnce = 4;
 /** A bucket, or a part of one, as a store; nothing is asked of it yet. */
 export function createS3Store(options: S3StoreOptions): S3Store {
   const { bucket, prefix = '', connections = 128, timeoutMs = 30_000, random = Math.random } = options;
-  const { gate = createPoolGate() } = options;
+  const { gate = createPoolGate(), now = Date.now } = options;
   const reading = createClient(options, connections);
   // Reads never wait for a connection that a write has.
   const writing = createClient(options, Math.ceil(connections / 4));
@@ -97,11 +98,12 @@ export function createS3Store(options: S3StoreOptions): S3Store {
         );
       } catch (error) {
         if (error instanceof StoaError) throw error;
-        const reason = (inWords(error) as Error).message;
-        throw new StoaError('storage', `${subject}: cannot be used: ${reason}`, { cause: error });
+        throw new StoaError('storage', `${subject}: cannot be used: ${(error as Error).message}`, {
+          cause: error,
+        });
       }
     },
-    sweep: (signal) => uploads.sweep(signal, Date.now()),
+    sweep: (signal) => uploads.sweep(signal, now()),
     close() {
       reading.destroy();
       writing.destroy();

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Minio } from '../../scripts/services/minio.ts';
 import { checked } from '../../src/storage/checked.ts';
 import type { BlobStore } from '../../src/storage/store.ts';
 import { storeSuite } from '../conformance/store.ts';
+import { fileBody, key, openFolder, pattern, read, reusing } from '../conformance/store-kit.ts';
 import { connectionTo, minioProgram, openMinio, openS3 } from './s3-kit.ts';
+
+const mib = 1024 * 1024;
 
 describe.skipIf(minioProgram === undefined)('a bucket of MinIO', () => {
   let minio: Minio;
@@ -39,6 +42,22 @@ describe.skipIf(minioProgram === undefined)('a bucket of MinIO', () => {
       },
     };
   }
+
+  test.for([8 * mib - 1, 8 * mib, 8 * mib + 1, 20 * mib])(
+    'what was put comes back: %d bytes, in parts of 8 MiB',
+    async (size) => {
+      await using folder = await openFolder();
+      const s3 = openS3(connectionTo(minio));
+      const bytes = pattern(size);
+      for (const body of [bytes, await fileBody(folder.path, 'body', bytes), reusing(bytes)]) {
+        expect(await s3.store.put(key, body, { ifAbsent: true })).toBe(true);
+        expect((await read(s3.store, key))!.equals(bytes)).toBe(true);
+        await s3.store.delete(key);
+      }
+      expect(await minio.unfinishedUploads()).toEqual([]);
+      s3.close();
+    },
+  );
 
   storeSuite('S3', open, { nesting: 'unlisted', keys: 2100 });
 });
