@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { StoaError } from '../errors.ts';
-import { orAborted } from './abortable.ts';
+import { orAborted } from '../work/abortable.ts';
 import { tagOf } from './cache-name.ts';
 import type { CacheRoom } from './disk-cache.ts';
 import { type FileOperations, nodeFiles } from './disk-files.ts';

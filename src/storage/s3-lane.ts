@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { orAborted } from './abortable.ts';
+import { orAborted } from '../work/abortable.ts';
 import { inWords, isPassing } from './s3-error.ts';
 
 /** One call of the SDK. It hands the signal on. */

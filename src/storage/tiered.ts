@@ -1,4 +1,4 @@
-import { orAborted } from './abortable.ts';
+import { orAborted } from '../work/abortable.ts';
 import { isFileBody } from './body.ts';
 import { type CacheFill, startFill } from './cache-fill.ts';
 import { tagOf } from './cache-name.ts';
