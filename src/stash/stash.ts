@@ -24,12 +24,15 @@ import { createProveLater, type ProveLater } from './prove-later.ts';
 import { createPublisher } from './publish.ts';
 import { createQueries } from './queries.ts';
 import { createStoredZips } from './stored-zips.ts';
+import { createSumsOf, type SumsOf } from './sums.ts';
 import { createTier } from './tier.ts';
 import type { Verifier } from './verifier.ts';
 import { createWithdrawal } from './withdrawal.ts';
 
 /** The stash: look, else fetch once, verify, publish. */
 export interface Stash extends Modules {
+  /** The hashes of a version, for a checksum database of our own. */
+  readonly sums: SumsOf;
   /** Does the jobs for what was stored unverified. */
   readonly proveLater: ProveLater;
   /** Reads what other processes withdrew, once; the server calls it at the start and every few seconds. */
@@ -259,6 +262,7 @@ export function createStash(options: StashOptions): Stash {
         : answer;
     },
     open,
+    sums: createSumsOf({ proof, publisher, open: async (...asked) => open(...asked) }),
     proveLater: createProveLater({
       store,
       proof,

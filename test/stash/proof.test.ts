@@ -227,3 +227,25 @@ test.each(['zip', 'mod'] as const)(
     expect(await bench.get('zip')).toEqual(fixture.zip);
   },
 );
+
+test('the hashes of a version are those of the database, without any file; of a private one those of its files', async () => {
+  const own = 'private.example.com/m';
+  await using bench = await openBench(made('right'), { modules: [made('right'), made('own', own)] });
+  const { house } = bench;
+  const { signal } = new AbortController();
+  const [right, mine] = [path, own].map((each) => house.upstream.fixture(each, version));
+  expect(await house.stash.sums(m, signal)).toEqual({ zip: right!.h1, mod: right!.modH1 });
+  expect(house.upstream.count()).toBe(0);
+  expect(await house.stash.sums({ path: own, version }, signal)).toEqual({ zip: mine!.h1, mod: mine!.modH1 });
+});
+
+test('the hashes of a public version are said by nobody else while its database is away', async () => {
+  await using bench = await openBench(made('right'), {
+    modules: [made('right')],
+    whenUnreachable: 'verify-later',
+  });
+  await bench.fake.stop();
+  await expect(bench.house.stash.sums(m, new AbortController().signal)).rejects.toMatchObject({
+    kind: 'upstream',
+  });
+});
