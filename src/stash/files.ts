@@ -85,7 +85,7 @@ export function createFiles(options: {
     if (word.later !== undefined) await options.unproved(version, word.later);
     const standing = await publisher.small(version, 'mod', collected.bytes(), signal);
     await checkStanding(version, standing, word.vouched, signal);
-    return { ...keep(key, 'mod', standing, word.vouched !== undefined), outcome: 'miss', source };
+    return { ...keep(key, 'mod', standing, word.vouched?.isPublic === true), outcome: 'miss', source };
   }
 
   async function fetchInfo(version: ModuleVersion, key: string, asking: Asking): Promise<Opened> {
@@ -101,7 +101,7 @@ export function createFiles(options: {
       async accept({ source, info, goMod, word }) {
         if (goMod !== undefined)
           checkVouched(version, 'mod', { h1: hashGoMod(goMod), source }, word, recorder);
-        return { source, info, isVerified: word.vouched !== undefined };
+        return { source, info, isVerified: word.vouched?.isPublic === true };
       },
     });
     const bytes = await pins.publishInfo(version, collected.bytes(), info && commitOf(info), signal);
@@ -128,7 +128,7 @@ export function createFiles(options: {
       if (stored !== undefined) {
         const vouched = await proof.recall(version, ask.signal);
         if (file === 'mod') await checkStanding(version, stored, vouched, ask.signal);
-        return keep(key, file, stored, vouched !== undefined);
+        return keep(key, file, stored, vouched?.isPublic === true);
       }
       const fetchNow = file === 'mod' ? fetchMod : fetchInfo;
       const fetch = (): Promise<Opened> =>

@@ -28,6 +28,15 @@ interface ProofAsking {
 export interface Vouched {
   readonly by: string;
   readonly sums: Sums;
+  /** The world knows them: false for those of our own log. */
+  readonly isPublic: boolean;
+}
+
+/** A checksum database of our own, as far as it binds what comes in. */
+export interface OwnLog {
+  readonly name: string;
+  /** The hashes that are logged for a version. */
+  find(version: ModuleVersion, signal: AbortSignal): Promise<Sums | undefined>;
 }
 
 /** What is known beside the source: hashes, or why there are none yet, or nothing where nobody is asked. */
@@ -48,16 +57,28 @@ const unreachable: readonly ErrorKind[] = ['upstream', 'timeout', 'overloaded'];
 export function createProof(options: {
   readonly databases: Databases;
   readonly store: BlobStore;
+  /** It answers for what no database does. */
+  readonly ownLog?: OwnLog;
   /** What happens to a version while its database cannot be reached. */
   readonly whenUnreachable: 'refuse' | 'verify-later';
 }): Proof {
-  const { databases, store, whenUnreachable } = options;
+  const { databases, store, ownLog, whenUnreachable } = options;
+
+  async function logged(version: ModuleVersion, signal: AbortSignal): Promise<Vouched | undefined> {
+    const sums = await ownLog?.find(version, signal);
+    return sums && { by: ownLog!.name, sums, isPublic: false };
+  }
+
   return {
     async ask(version, { signal, via, mustAnswer }) {
       const database = databases.choose(version.path);
-      if (database === undefined) return {};
+      if (database === undefined) {
+        const vouched = await logged(version, signal);
+        return vouched === undefined ? {} : { vouched };
+      }
       try {
-        return { vouched: { by: database.name, sums: await database.lookup(version, signal, via) } };
+        const sums = await database.lookup(version, signal, via);
+        return { vouched: { by: database.name, sums, isPublic: true } };
       } catch (error) {
         if (!isStoaError(error)) throw error;
         if (error.kind === 'notFound') throw unknown(version, database.name, error);
@@ -68,8 +89,9 @@ export function createProof(options: {
     },
     async recall(version, signal) {
       const database = databases.choose(version.path);
-      const sums = database && (await recallSums(store, database.name, version, signal));
-      return sums && { by: database.name, sums };
+      if (database === undefined) return logged(version, signal);
+      const sums = await recallSums(store, database.name, version, signal);
+      return sums && { by: database.name, sums, isPublic: true };
     },
   };
 }

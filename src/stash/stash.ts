@@ -177,7 +177,7 @@ export function createStash(options: StashOptions): Stash {
     },
     async stored(version, h1, { vouched }) {
       lists.changed(version.path);
-      await storedZips.trust(version, { h1, isVerified: vouched !== undefined });
+      await storedZips.trust(version, { h1, isVerified: vouched?.isPublic === true });
     },
   });
   const lists = createLists({

@@ -114,7 +114,7 @@ export function createStoredZips(options: {
       recorder.event('rotten_zip', version, problem);
       throw new StoaError('integrity', `${formatModuleVersion(version)}: ${problem}`);
     }
-    return { identity: blob.identity, h1, isVerified: vouched !== undefined };
+    return { identity: blob.identity, h1, isVerified: vouched?.isPublic === true };
   }
 
   /** The verdict on the blob as it is now: remembered, or the flight that will tell. */

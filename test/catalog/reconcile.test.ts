@@ -18,7 +18,9 @@ afterEach(() => bed[Symbol.asyncDispose]());
 /** A database that knows one of them. */
 const proof: Parameters<typeof describeStored>[0]['proof'] = {
   recall: async ({ version }) =>
-    version === 'v1.2.0' ? undefined : { by: 'sum.example.com', sums: { zip: 'h1:v1.1.0=', mod: 'h1:mod=' } },
+    version === 'v1.2.0'
+      ? undefined
+      : { by: 'sum.example.com', isPublic: true, sums: { zip: 'h1:v1.1.0=', mod: 'h1:mod=' } },
 };
 
 const never = new AbortController().signal;
