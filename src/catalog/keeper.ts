@@ -51,11 +51,10 @@ export interface KeeperOptions {
 
 const maxRetryMs = 30_000;
 
-/** Milliseconds after which outboxes of others are looked at, though nobody said anything. */
-const sweepMs = 60_000;
+/** Milliseconds after which it is looked, though nobody said anything: others have outboxes, and jobs, too. */
+const sweepMs = 10_000;
 
-/** Sweeps after which the catalog is pruned. */
-const sweepsPerPrune = 60;
+const pruneMs = 60 * 60_000;
 
 export function createKeeper(options: KeeperOptions): Keeper {
   const { folder, owner, processes, gatherMs = 20, retryMs = 1000 } = options;
@@ -67,7 +66,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   let isSoon = false;
   let isFinishing = false;
   let failures = 0;
-  let sweeps = 0;
+  let pruneAt = 0;
   let written = 0;
   let jobsAdded = false;
   let jobs: Report['jobs'] = { waiting: 0, running: 0, failed: 0 };
@@ -113,7 +112,10 @@ export function createKeeper(options: KeeperOptions): Keeper {
       if (!isBegun) await begin();
       await drain.run();
       const open = await catalog();
-      if (sweeps++ % sweepsPerPrune === 0) await open.prune();
+      if (Date.now() >= pruneAt) {
+        await open.prune();
+        pruneAt = Date.now() + pruneMs;
+      }
       jobs = await open.jobs.count();
       failures = 0;
       await tell();

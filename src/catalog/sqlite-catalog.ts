@@ -36,6 +36,11 @@ export async function openSqliteCatalog(file: string, beforeFirst: () => void): 
   }, undefined);
 }
 
+/** Undefined where it cannot be told: to open it again says why. */
 function inode(file: string): bigint | undefined {
-  return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
+  try {
+    return statSync(file, { bigint: true }).ino;
+  } catch {
+    return undefined;
+  }
 }

@@ -55,6 +55,9 @@ export interface ThreadOptions extends ThreadData {
   readonly restartMs?: number;
 }
 
+/** It works in small pieces; one that is out of hand ends the thread, not the server. */
+const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
+
 export function createCatalogThread(options: ThreadOptions): CatalogThread {
   const { file, folder, owner, answerMs = 15_000, closeMs = 5000, restartMs = 5000 } = options;
   const { program = new URL(`./catalog-worker${extname(import.meta.url)}`, import.meta.url) } = options;
@@ -66,7 +69,7 @@ export function createCatalogThread(options: ThreadOptions): CatalogThread {
 
   function start(): void {
     const workerData: ThreadData = { file, folder, owner };
-    const started = new Worker(program, { name: 'stoa-catalog', workerData });
+    const started = new Worker(program, { name: 'stoa-catalog', workerData, resourceLimits });
     started.unref();
     started.on('message', (message: FromThread) => hear(message));
     started.on('error', (error) => lost(started, error));

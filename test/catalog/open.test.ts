@@ -32,7 +32,10 @@ afterEach(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-async function open(handlers: JobHandlers = {}): Promise<ServerCatalog & { readonly metrics: Metrics }> {
+async function open(
+  handlers: JobHandlers = {},
+  more: { readonly maxOutboxBytes?: number } = {},
+): Promise<ServerCatalog & { readonly metrics: Metrics }> {
   const metrics = createMetrics({ version: 'test' });
   const catalog = await openCatalog({
     file,
@@ -45,6 +48,7 @@ async function open(handlers: JobHandlers = {}): Promise<ServerCatalog & { reado
     },
     metrics,
     handlers,
+    ...more,
     shelf: {
       async *keys() {
         for (const { path, version } of shelf) yield formatKey(path, version, 'ziphash');
@@ -109,6 +113,16 @@ test('what was told last, and what was asked for, is there after the end', async
     ['v1.0.0', true],
     ['v1.1.0', false],
   ]);
+});
+
+test('a job with more than can be kept is refused', async () => {
+  const catalog = await open();
+  await expect(
+    catalog.addJob({ kind: 'verify', key: 'a', payload: 'x'.repeat(20_000) }),
+  ).rejects.toMatchObject({
+    kind: 'internal',
+    message: 'verify a: no job that can be kept',
+  });
 });
 
 test('jobs are done, and one that is given up is an event', async () => {
@@ -184,5 +198,21 @@ describe('a catalog that cannot be opened', () => {
     expect(await stored()).toEqual(['example.com/m@v1.0.0']);
     expect(log.filter((line) => line.includes('cannot be written'))).toHaveLength(1);
     expect(log).toContain('the catalog is written again');
+  });
+
+  test('loses what is more than the outbox may hold, says so, and finds the versions again in storage', async () => {
+    await writeFile(file, 'no database at all, but longer than its header would be: '.repeat(40));
+    const catalog = await open({}, { maxOutboxBytes: 1000 });
+    await catalog.ready();
+    shelf = Array.from({ length: 20 }, (_, i) => version(`v1.${i}.0`));
+    for (const each of shelf) await catalog.published(each);
+    expect(catalog.trouble).toMatch(/^its outbox was full, and 1\d entries are lost: .*not a database$/);
+    expect((await catalog.metrics.render()).text).toMatch(
+      /stoa_events_total{event="catalog_entry_lost"} 1\d/,
+    );
+    expect(log).toContain('the outbox of the catalog is full: entries are lost');
+    await rm(file);
+    await until(() => catalog.trouble === undefined);
+    expect(await stored()).toHaveLength(20);
   });
 });

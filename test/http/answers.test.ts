@@ -484,3 +484,12 @@ describe('pages', () => {
     expect(parse(await ask(port, get('/go'))).body).toContain('http://go.example.com/go,direct');
   });
 });
+
+it('files that were served are told by their keys, and nothing else is', async () => {
+  const { port, served } = await openTestServer();
+  const absent = paths.mod.replace('v1.0.0', 'v9.0.0');
+  for (const path of [paths.mod, paths.zip, paths.list, '/', absent]) await bothWays(port, path);
+  await bothWays(port, paths.mod, 'If-None-Match: "h1:fake-21"');
+  const told = [paths.mod, paths.mod, paths.zip, paths.zip, paths.mod, paths.mod];
+  expect(served).toEqual(told.map((path) => path.slice(1)));
+});

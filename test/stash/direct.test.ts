@@ -92,6 +92,9 @@ describe.skipIf(git === undefined)('a module in a git repository', () => {
     await expectCommit(bed, other, 'one');
     await expectCommit(bed, house.stash, 'one');
     expect(house.events).toEqual(['moved_tag']);
+    const [pinned, commit] = [repo.hash('one'), repo.hash('two')];
+    const text = `its tag leads to commit ${commit}; what was served is of ${pinned}`;
+    expect(house.told).toMatchObject([{ module: { path, version }, text, pinned, commit }]);
     expect(house.warnings.map(({ fields }) => fields)).toEqual([
       { module: path, version, pinned: repo.hash('one'), commit: repo.hash('two') },
     ]);

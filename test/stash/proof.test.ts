@@ -188,6 +188,7 @@ test('where the settings say so it is served unverified, and told before it is p
   expect(await bench.house.stash.open(m, 'mod', ask())).toMatchObject({ isVerified: false });
   expect(await bench.house.stash.open(m, 'zip', ask())).toMatchObject({ isVerified: false });
   expect(told).toEqual([`${path}@${version} 0`, `${path}@${version} 1`]);
+  expect(bench.house.published).toMatchObject([{ path, version, verified: 'pending' }]);
 });
 
 test.each(['zip', 'mod'] as const)(
@@ -221,10 +222,12 @@ test.each(['zip', 'mod'] as const)(
       ),
     });
     expect(house.events).toContain('withdrawn');
+    expect(house.gone).toEqual([`${path}@${version}`]);
     expect(await house.store.stat(`${path}/@v/${version}.ziphash`)).toBeUndefined();
     const fixture = house.upstream.fixture(path, version);
     expect(await bench.get(file)).toEqual(fixture[file]);
     expect(await bench.get('zip')).toEqual(fixture.zip);
+    expect(house.published.at(-1)).toMatchObject({ h1: fixture.h1, verified: bench.fake.name });
   },
 );
 
