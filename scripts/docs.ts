@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AthensMeaning, athensSettings } from '../src/config/athens-table.ts';
-import { isComputed, type NamedSetting, named } from '../src/config/schema.ts';
+import { type NamedSetting, named } from '../src/config/schema.ts';
+import { isComputed } from '../src/config/setting.ts';
 import { errorKinds } from '../src/errors.ts';
 
 /** The generated pages: the name of the file in docs/, and what makes its text. */
@@ -94,7 +95,7 @@ has one of the values that ask for nothing.
 
 | config.toml | variable | in Stoa |
 |---|---|---|
-${athensSettings.map(({ key, variable, meaning }) => row([code(key), code(variable ?? ''), meaningText(meaning)])).join('\n')}
+${athensSettings.map(({ key, variable, storage, meaning }) => row([code(key), code(variable ?? ''), `${meaningText(meaning)}${storage === undefined ? '' : `, where \`StorageType\` is \`${storage}\``}`])).join('\n')}
 `;
 }
 

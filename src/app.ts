@@ -29,17 +29,18 @@ import { createStash } from './stash/stash.ts';
 import { describeStored } from './stash/stored-version.ts';
 import { createVerifier } from './stash/verifier.ts';
 import { checked } from './storage/checked.ts';
-import { openDiskStore } from './storage/disk.ts';
-import { createMemoryStore } from './storage/memory.ts';
-import { createPoolGate, type PoolGate } from './storage/pool-gate.ts';
+import { createPoolGate } from './storage/pool-gate.ts';
 import type { BlobStore } from './storage/store.ts';
-import { openTempFolder } from './storage/temp-folder.ts';
 import { type WriteWatch, watchWrites } from './storage/write-watch.ts';
+import { openStore } from './stores/open.ts';
 import { createMirror } from './sumdb/mirror.ts';
 import { serveDatabases } from './sumdb/served.ts';
 
 /** Milliseconds between two readings of what other processes withdrew. */
 const tombstonesMs = 5000;
+
+/** Milliseconds in which a remote store has to show that it can be read. */
+const patienceMs = 500;
 
 /** Starts the server. Throws `config` or `storage` where it cannot. */
 export async function startServer({ settings, sources: origins }: Loaded, log: Log): Promise<Running> {
@@ -49,8 +50,8 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
   const metrics = createMetrics({ version });
   const pool = createPoolGate();
   const turns = createTurns();
-  const { store: backend, scratch } = await openStorage(settings, pool);
-  const writes = watchWrites(checked(backend));
+  const storage = await openStore(settings, { pool, log, life: life.signal });
+  const writes = watchWrites(checked(storage.store));
   const { store } = writes;
   const gate = createGate(laneLimits(settings));
   const sources = await openSources(settings, { gate, turns, metrics, log, instanceId, version });
@@ -86,12 +87,17 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     turns,
     log,
     recorder: catalog,
-    scratch,
+    scratch: storage.scratch,
     limits: stashLimits(settings),
     freshness: freshnessOf(settings),
     life: life.signal,
     writeFailed: writes.failed,
     zipStored: census.add,
+    withdrawn(version) {
+      storage
+        .forget(version)
+        .catch((error: unknown) => log.error('a local copy could not be removed', { error }));
+    },
     async unproved(version, why) {
       catalog.event('served_unverified', version, why);
       const payload = { path: version.path, version: version.version };
@@ -106,7 +112,17 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     sumdb: serveDatabases(createMirror(databases)),
     caching: { shared: true },
     loop: { header: viaHeader, check: (via) => checkLoop(via, instanceId) },
-    health: () => health(store, writes, catalog, unverified(settings, origins), life.signal),
+    health: () =>
+      health(
+        {
+          store,
+          hasCopies: storage.cache !== undefined,
+          writes,
+          catalog,
+          openness: unverified(settings, origins),
+        },
+        life.signal,
+      ),
     version: { version: `v${version}`, node: process.version },
     log,
     metrics,
@@ -120,6 +136,8 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
   metrics.gauge('stoa_workers_waiting', () => Math.max(0, verifier.pending - settings.workers));
   metrics.gauge('stoa_memory_tier_bytes', () => stash.memory.bytes);
   metrics.gauge('stoa_memory_tier_entries', () => stash.memory.entries);
+  metrics.gauge('stoa_cache_bytes', () => storage.cache?.bytes ?? 0);
+  metrics.gauge('stoa_cache_entries', () => storage.cache?.entries ?? 0);
   metrics.gauge('stoa_stash_versions', () => census.versions);
   metrics.gauge('stoa_stash_bytes', () => census.bytes);
   metrics.gauge('stoa_degraded', () => (writes.isTroubled ? 1 : 0));
@@ -134,7 +152,7 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     await server.drain();
     await stash.settled();
     life.abort(new StoaError('draining', 'the server is shutting down'));
-    await Promise.all([sources.close(), verifier.close(), catalog.close()]);
+    await Promise.all([sources.close(), verifier.close(), catalog.close(), storage.close()]);
     await place.remove();
   }
   // The first answers come before the client's library and the catalog are loaded, which takes the processors for a while.
@@ -155,21 +173,6 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
       return ended;
     },
   };
-}
-
-async function openStorage(
-  settings: Settings,
-  pool: PoolGate,
-): Promise<{ store: BlobStore; scratch: () => string }> {
-  if (settings.storage.type === 'memory') {
-    const { path } = await openTempFolder({ folder: join(tmpdir(), 'stoa-downloads') });
-    return { store: createMemoryStore({ maxBytes: settings.storage.maxMemoryBytes }), scratch: path };
-  }
-  const root = join(settings.data, 'store');
-  const store = await openDiskStore({ root, gate: pool });
-  // The store's own folder for unfinished files, so that a finished download is taken over by a link.
-  const { path } = await openTempFolder({ folder: join(root, '.tmp') });
-  return { store, scratch: path };
 }
 
 /** Beside a store that ends with the process, the catalog ends with it too. */
@@ -216,16 +219,27 @@ async function serverSettings(settings: Settings): Promise<ServerSettings> {
 
 /** Readable is ready; what cannot be written, or is not verified, is told and does not end the service of hits. */
 async function health(
-  store: BlobStore,
-  writes: WriteWatch,
-  catalog: ServerCatalog,
-  openness: string | undefined,
+  {
+    store,
+    hasCopies,
+    writes,
+    catalog,
+    openness,
+  }: {
+    readonly store: BlobStore;
+    /** There are local copies, which are served while the store cannot be read. */
+    readonly hasCopies: boolean;
+    readonly writes: WriteWatch;
+    readonly catalog: ServerCatalog;
+    readonly openness: string | undefined;
+  },
   signal: AbortSignal,
 ): Promise<{ ready: boolean; text: string }> {
   try {
-    await store.stat('fresh/@probe', { signal });
+    await store.stat('fresh/@probe', { signal: hasCopies ? patient(signal) : signal });
   } catch (error) {
-    return { ready: false, text: `storage cannot be read: ${(error as Error).message}` };
+    const text = `storage cannot be read: ${(error as Error).message}`;
+    return hasCopies ? { ready: true, text: `degraded: ${text}` } : { ready: false, text };
   }
   const trouble = await writes.trouble(signal);
   const told = [
@@ -234,6 +248,11 @@ async function health(
     ...(openness === undefined ? [] : [openness]),
   ];
   return { ready: true, text: told.length === 0 ? 'ok' : `degraded: ${told.join('; ')}` };
+}
+
+/** Who asks whether the server is ready does not wait for a remote that does not answer. */
+function patient(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
 }
 
 function laneLimits({ fetch }: Settings): Parameters<typeof createGate>[0] {

@@ -9,8 +9,8 @@ export interface Given {
   readonly text: string;
   /** Where it was said: `ATHENS_PORT`, or the file and the key. */
   readonly source: string;
-  /** The StorageType in force; undefined where nothing says it. */
-  readonly storageType: string | undefined;
+  /** The value in force of another setting, by its key; undefined where nothing says it. */
+  readonly textOf: (key: string) => string | undefined;
   readonly readFile: ReadFile;
 }
 
@@ -27,23 +27,59 @@ export function readPort({ text, source }: Given): Told {
   return text === '' ? {} : { entries: listenEntries(text, source) };
 }
 
+/** Ours are the names below `stoa/` in a bucket, which would otherwise collide with those of Athens. */
 export function readStorageType({ text, source }: Given): Told {
   if (text === 'memory' || text === 'disk') return { entries: [{ name: 'storage.type', raw: text, source }] };
-  if (['mongo', 'gcp', 'minio', 's3', 'azureblob', 'external'].includes(text)) {
+  if (text === 's3' || text === 'minio') {
+    const entry = (name: string, raw: unknown): Entry => ({ name, raw, source });
+    return {
+      entries: [
+        entry('storage.type', 's3'),
+        entry('s3.prefix', 'stoa'),
+        ...(text === 'minio' ? [entry('s3.path_style', true), entry('s3.create_bucket', true)] : []),
+      ],
+      warning: `${source}: modules are stored below stoa/ in the bucket; reading the objects of Athens in place is not available in this version of Stoa`,
+    };
+  }
+  if (['mongo', 'gcp', 'azureblob', 'external'].includes(text)) {
     return { problem: notAvailable(source, `storage of type ${text}`) };
   }
   return { problem: `${source}: ${JSON.stringify(text)} is no storage type of Athens` };
 }
 
 /** Ours is the folder `stoa` beside what Athens stored, whose keys would otherwise collide with ours. */
-export function readDiskRoot({ text, source, storageType = 'disk' }: Given): Told {
+export function readDiskRoot({ text, source, textOf }: Given): Told {
   if (text === '') return {};
+  const storageType = textOf('StorageType') ?? 'disk';
   if (storageType !== 'disk') return { idle: `the storage type is ${storageType}` };
   const folder = posix.join(text, 'stoa');
   return {
     entries: [{ name: 'data', raw: folder, source }],
     warning: `${source}: modules are stored in ${folder}; reading the files of Athens in place is not available in this version of Stoa`,
   };
+}
+
+/** Athens takes off a scheme and has another setting for it. */
+export function readMinioEndpoint({ text, source, textOf }: Given): Told {
+  if (text === '') return {};
+  const isTls = /^(1|t|T|TRUE|true|True)$/.test(textOf('Storage.Minio.EnableSSL') ?? '');
+  const raw = `${isTls ? 'https' : 'http'}://${text.replace(/^https?:\/\//, '')}`;
+  return { entries: [{ name: 's3.endpoint', raw, source }] };
+}
+
+/** The address of ECS is asked by the standard chain; for another the SDK of AWS has a variable of its own. */
+export function readCredentialsEndpoint({ text, source }: Given): Told {
+  if (text === '' || text === 'http://169.254.170.2') return {};
+  return {
+    problem: `${source}: Stoa takes the whole URL from AWS_CONTAINER_CREDENTIALS_FULL_URI; set that instead`,
+  };
+}
+
+/** In the environment, the standard chain finds it. */
+export function readCredentialsPath({ text, source }: Given): Told {
+  const variable = 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI';
+  if (text === '' || source === variable) return {};
+  return { problem: `${source}: Stoa takes it from the variable ${variable}; set that instead` };
 }
 
 /** The default of Athens stands in every sample file, and means nothing where the file is missing. */

@@ -1,9 +1,12 @@
 import {
   type Given,
+  readCredentialsEndpoint,
+  readCredentialsPath,
   readDiskRoot,
   readFileIfThere,
   readGithubToken,
   readGoVariables,
+  readMinioEndpoint,
   readNetrcFile,
   readNoSumPatterns,
   readPort,
@@ -18,6 +21,8 @@ export interface AthensSetting {
   readonly key: string;
   /** As Athens tags it; with the prefixes `ATHENS_` and `ATHENS_<SECTION>_` it is read as well. */
   readonly variable?: string;
+  /** The only StorageType with which it means anything. */
+  readonly storage?: 's3' | 'minio';
   readonly meaning: AthensMeaning;
 }
 
@@ -33,7 +38,8 @@ export type AthensMeaning =
   | { readonly kind: 'later'; readonly what: string; readonly unless: readonly string[] };
 
 const noGoCommand = 'Stoa downloads without the go command';
-const otherStorage = 'it belongs to a type of storage that is not selected';
+/** Why a setting of a store that is not selected has no effect. */
+export const otherStorage = 'it belongs to a type of storage that is not selected';
 const otherLock = 'it belongs to a type of single flight that is not selected';
 const otherIndex = 'it belongs to a type of index that is not selected';
 const retired = 'no current version of Athens reads it either';
@@ -67,7 +73,7 @@ export const athensSettings: readonly AthensSetting[] = [
   row('ShutdownTimeout', 'ATHENS_SHUTDOWN_TIMEOUT', sets('drain_timeout', true)),
   row('StorageType', 'ATHENS_STORAGE_TYPE', {
     kind: 'rule',
-    doc: '`storage.type` for `memory` and `disk`; the others are not available in this version',
+    doc: '`storage.type` for `memory`, `disk`, `s3` and `minio`, which is `s3` with `s3.path_style` and `s3.create_bucket`; in a bucket `s3.prefix` becomes `stoa`, and the objects Athens stored are not read in this version; other types are not available in this version',
     read: readStorageType,
   }),
   row('Port', 'ATHENS_PORT', {
@@ -155,32 +161,48 @@ export const athensSettings: readonly AthensSetting[] = [
   row('Storage.GCP.ProjectID', 'GOOGLE_CLOUD_PROJECT', idle(otherStorage)),
   row('Storage.GCP.Bucket', 'ATHENS_STORAGE_GCP_BUCKET', idle(otherStorage)),
   row('Storage.GCP.JSONKey', 'ATHENS_STORAGE_GCP_JSON_KEY', idle(otherStorage)),
-  row('Storage.Minio.Endpoint', 'ATHENS_MINIO_ENDPOINT', idle(otherStorage)),
-  row('Storage.Minio.Key', 'ATHENS_MINIO_ACCESS_KEY_ID', idle(otherStorage)),
-  row('Storage.Minio.Secret', 'ATHENS_MINIO_SECRET_ACCESS_KEY', idle(otherStorage)),
-  row('Storage.Minio.Bucket', 'ATHENS_MINIO_BUCKET_NAME', idle(otherStorage)),
-  row('Storage.Minio.Region', 'ATHENS_MINIO_REGION', idle(otherStorage)),
-  row('Storage.Minio.EnableSSL', 'ATHENS_MINIO_USE_SSL', idle(otherStorage)),
+  inStorage('minio', 'Storage.Minio.Endpoint', 'ATHENS_MINIO_ENDPOINT', {
+    kind: 'rule',
+    doc: '`s3.endpoint`, with the scheme that `EnableSSL` says',
+    read: readMinioEndpoint,
+  }),
+  inStorage('minio', 'Storage.Minio.Key', 'ATHENS_MINIO_ACCESS_KEY_ID', sets('s3.access_key_id')),
+  inStorage('minio', 'Storage.Minio.Secret', 'ATHENS_MINIO_SECRET_ACCESS_KEY', sets('s3.secret_access_key')),
+  inStorage('minio', 'Storage.Minio.Bucket', 'ATHENS_MINIO_BUCKET_NAME', sets('s3.bucket')),
+  inStorage('minio', 'Storage.Minio.Region', 'ATHENS_MINIO_REGION', sets('s3.region')),
+  inStorage('minio', 'Storage.Minio.EnableSSL', 'ATHENS_MINIO_USE_SSL', {
+    kind: 'rule',
+    doc: 'the scheme of `s3.endpoint`',
+    read: () => ({}),
+  }),
   row('Storage.Mongo.URL', 'ATHENS_MONGO_STORAGE_URL', idle(otherStorage)),
   row('Storage.Mongo.DefaultDBName', 'ATHENS_MONGO_DEFAULT_DATABASE', idle(otherStorage)),
   row('Storage.Mongo.DefaultCollectionName', 'ATHENS_MONGO_DEFAULT_COLLECTION', idle(otherStorage)),
   row('Storage.Mongo.CertPath', 'ATHENS_MONGO_CERT_PATH', idle(otherStorage)),
   row('Storage.Mongo.InsecureConn', 'ATHENS_MONGO_INSECURE', idle(otherStorage)),
   row('Storage.Mongo.Insecure', undefined, idle(otherStorage)),
-  row('Storage.S3.Region', 'AWS_REGION', idle(otherStorage)),
-  row('Storage.S3.Bucket', 'ATHENS_S3_BUCKET_NAME', idle(otherStorage)),
-  row('Storage.S3.Key', 'AWS_ACCESS_KEY_ID', idle(otherStorage)),
-  row('Storage.S3.Secret', 'AWS_SECRET_ACCESS_KEY', idle(otherStorage)),
-  row('Storage.S3.Token', 'AWS_SESSION_TOKEN', idle(otherStorage)),
-  row('Storage.S3.ForcePathStyle', 'AWS_FORCE_PATH_STYLE', idle(otherStorage)),
-  row('Storage.S3.UseDefaultConfiguration', 'AWS_USE_DEFAULT_CONFIGURATION', idle(otherStorage)),
-  row('Storage.S3.CredentialsEndpoint', 'AWS_CREDENTIALS_ENDPOINT', idle(otherStorage)),
+  inStorage('s3', 'Storage.S3.Region', 'AWS_REGION', sets('s3.region')),
+  inStorage('s3', 'Storage.S3.Bucket', 'ATHENS_S3_BUCKET_NAME', sets('s3.bucket')),
+  inStorage('s3', 'Storage.S3.Key', 'AWS_ACCESS_KEY_ID', sets('s3.access_key_id')),
+  inStorage('s3', 'Storage.S3.Secret', 'AWS_SECRET_ACCESS_KEY', sets('s3.secret_access_key')),
+  inStorage('s3', 'Storage.S3.Token', 'AWS_SESSION_TOKEN', sets('s3.session_token')),
+  inStorage('s3', 'Storage.S3.ForcePathStyle', 'AWS_FORCE_PATH_STYLE', sets('s3.path_style')),
   row(
-    'Storage.S3.AwsContainerCredentialsRelativeURI',
-    'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
-    idle(otherStorage),
+    'Storage.S3.UseDefaultConfiguration',
+    'AWS_USE_DEFAULT_CONFIGURATION',
+    idle('without a key, Stoa always asks the standard chain of AWS'),
   ),
-  row('Storage.S3.Endpoint', 'AWS_ENDPOINT', idle(otherStorage)),
+  inStorage('s3', 'Storage.S3.CredentialsEndpoint', 'AWS_CREDENTIALS_ENDPOINT', {
+    kind: 'rule',
+    doc: 'the address of ECS, which the standard chain asks; for another set `AWS_CONTAINER_CREDENTIALS_FULL_URI`',
+    read: readCredentialsEndpoint,
+  }),
+  inStorage('s3', 'Storage.S3.AwsContainerCredentialsRelativeURI', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', {
+    kind: 'rule',
+    doc: 'as a variable it is read by the standard chain, and in a file refused',
+    read: readCredentialsPath,
+  }),
+  inStorage('s3', 'Storage.S3.Endpoint', 'AWS_ENDPOINT', sets('s3.endpoint')),
   row('Storage.AzureBlob.AccountName', 'ATHENS_AZURE_ACCOUNT_NAME', idle(otherStorage)),
   row('Storage.AzureBlob.AccountKey', 'ATHENS_AZURE_ACCOUNT_KEY', idle(otherStorage)),
   row(
@@ -224,6 +246,16 @@ export const athensSettings: readonly AthensSetting[] = [
 
 function row(key: string, variable: string | undefined, meaning: AthensMeaning): AthensSetting {
   return { key, ...(variable === undefined ? {} : { variable }), meaning };
+}
+
+/** A setting of one type of storage. */
+function inStorage(
+  storage: 's3' | 'minio',
+  key: string,
+  variable: string,
+  meaning: AthensMeaning,
+): AthensSetting {
+  return { ...row(key, variable, meaning), storage };
 }
 
 function sets(name: string, seconds = false): AthensMeaning {

@@ -1,5 +1,5 @@
 import { type Given, notAvailable, type Told } from './athens-rules.ts';
-import { type AthensMeaning, type AthensSetting, athensSettings } from './athens-table.ts';
+import { type AthensMeaning, type AthensSetting, athensSettings, otherStorage } from './athens-table.ts';
 import { isServiceLink } from './environment.ts';
 import { isTable, type Table } from './file.ts';
 import { type Entry, type Layer, layer } from './layer.ts';
@@ -29,7 +29,7 @@ export function readAthens(machine: Pick<Machine, 'env' | 'readFile'>, file?: At
   collectVariables(machine.env, values, problems.variables);
 
   const isAthens = file !== undefined || values.some(({ source }) => source.startsWith('ATHENS_'));
-  const storageType = values.findLast(({ setting }) => setting.key === 'StorageType')?.text;
+  const textOf = (key: string) => values.findLast(({ setting }) => setting.key === key)?.text;
   const read = (place: Value['place']): Layer => {
     const told = values
       .filter((value) => value.place === place && !isReplaced(value, values))
@@ -37,7 +37,7 @@ export function readAthens(machine: Pick<Machine, 'env' | 'readFile'>, file?: At
       .filter(
         ({ source, setting }) => isAthens || source.startsWith('ATHENS_') || setting.meaning.kind === 'later',
       )
-      .map((value) => ({ value, ...interpret(value, { storageType, readFile: machine.readFile }) }));
+      .map((value) => ({ value, ...interpret(value, { textOf, readFile: machine.readFile }) }));
     return layer({
       entries: told.flatMap(({ entries = [] }) => entries),
       problems: [...problems[place], ...told.flatMap(({ problem }) => problem ?? [])],
@@ -104,8 +104,10 @@ function isReplaced(value: Value, values: readonly Value[]): boolean {
   );
 }
 
-function interpret({ setting, text, source }: Value, beside: Pick<Given, 'storageType' | 'readFile'>): Told {
+function interpret({ setting, text, source }: Value, beside: Pick<Given, 'textOf' | 'readFile'>): Told {
   const { meaning } = setting;
+  if (setting.storage !== undefined && setting.storage !== beside.textOf('StorageType'))
+    return { idle: otherStorage };
   switch (meaning.kind) {
     case 'sets':
       return text === '' ? {} : { entries: [entryOf(meaning, text, source)] };

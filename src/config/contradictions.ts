@@ -1,4 +1,4 @@
-import type { Settings } from './schema.ts';
+import { named, type Settings } from './schema.ts';
 import { formatBytes, formatDuration } from './units.ts';
 
 /** Where the value of a setting comes from, by its name; `default` where nobody set it. */
@@ -22,6 +22,7 @@ export function contradictions(settings: Settings, sources: Sources): string[] {
       `storage.max_memory (${from('storage.max_memory')}) has no effect with storage.type ${storage.type} (${from('storage.type')})`,
     );
   }
+  problems.push(...contradictionsOfS3(settings, sources));
   if (net.netrcModules.length > 0 && net.netrcFile === undefined) {
     problems.push(
       `net.netrc_modules (${from('net.netrc_modules')}) has no effect without net.netrc_file, which is not set (${from('net.netrc_file')})`,
@@ -54,6 +55,36 @@ export function unverified({ sumdb }: Settings, sources: Sources): string | unde
   const source = sources.get('sumdb') ?? '';
   if (sumdb.fallback !== undefined || !/\bGOSUMDB\b/.test(source)) return undefined;
   return 'GOSUMDB=off: public modules are not verified against a checksum database; unset it, or say STOA_SUMDB=off if that is meant';
+}
+
+function contradictionsOfS3({ storage, s3 }: Settings, sources: Sources): string[] {
+  const from = (name: string) =>
+    sources.get(name) === 'default' ? 'the default' : `from ${sources.get(name)}`;
+  if (storage.type !== 's3') {
+    return named
+      .filter(({ name }) => name.startsWith('s3.') || name === 'storage.cache')
+      .filter(
+        ({ name, setting }) => !['default', ...setting.inherits].includes(sources.get(name) ?? 'default'),
+      )
+      .map(
+        ({ name }) =>
+          `${name} (${from(name)}) has no effect with storage.type ${storage.type} (${from('storage.type')})`,
+      );
+  }
+  const needs = (name: string, other: string) =>
+    `${name} (${from(name)}) needs ${other}, which is not set (${from(other)})`;
+  const problems: string[] = [];
+  if (s3.bucket === '')
+    problems.push(
+      `storage.type s3 (${from('storage.type')}) needs s3.bucket, which is not set (${from('s3.bucket')})`,
+    );
+  if (s3.secretAccessKey === '' && s3.accessKeyId !== '')
+    problems.push(needs('s3.access_key_id', 's3.secret_access_key'));
+  if (s3.accessKeyId === '' && s3.secretAccessKey !== '')
+    problems.push(needs('s3.secret_access_key', 's3.access_key_id'));
+  if (s3.accessKeyId === '' && s3.sessionToken !== '')
+    problems.push(needs('s3.session_token', 's3.access_key_id'));
+  return problems;
 }
 
 /** Sentences about settings that another one makes moot, which a machine may well do that sets PORT for every program. */

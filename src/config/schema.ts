@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { Credential } from '../net/credentials.ts';
 import { parseDatabaseList } from '../sumdb/database-list.ts';
 import type { Machine } from './machine.ts';
+import { type Setting, setting } from './setting.ts';
 import { credentials, routes } from './tables.ts';
 import {
   boolean,
@@ -14,6 +15,7 @@ import {
   govcs,
   hosts,
   integer,
+  keyPrefix,
   list,
   optional,
   path,
@@ -22,32 +24,12 @@ import {
   proxies,
   proxyUrl,
   rewrites,
-  type Type,
+  secretText,
+  serverUrl,
   text,
   upstreams,
 } from './types.ts';
 import { parseUpstreams } from './upstream.ts';
-
-/** What a setting is, said once. Its names follow from its place in `schema`, see `named`. */
-interface Setting<T> {
-  readonly type: Type<T>;
-  readonly default: T | Computed<T>;
-  /** One line for docs/settings.md and the help. */
-  readonly doc: string;
-  /** It is never shown, has no flag, and may come from the file that `…_file` names. */
-  readonly secret: boolean;
-  /** Variables that other container images know too: stronger than a file, weaker than `STOA_…`. */
-  readonly containers: readonly string[];
-  /** Variables meant for the go command and other programs: used when nobody set it, the first that is not empty. */
-  readonly inherits: readonly string[];
-}
-
-/** A default that depends on the machine. */
-export interface Computed<T> {
-  /** For the documentation. */
-  readonly text: string;
-  from(machine: Machine): T;
-}
 
 /** Used when neither settings nor the environment nor the go command name an upstream. */
 const fallbackUpstream = 'https://goproxy.io,direct';
@@ -187,16 +169,68 @@ const schema = {
 
   storage: {
     type: setting(
-      choice(['disk', 'memory'], {
-        later: ['s3', 'gcs', 'gcp', 'azure', 'azureblob', 'minio', 'mongo', 'external'],
+      choice(['disk', 'memory', 's3'], {
+        aliases: { minio: 's3' },
+        later: ['gcs', 'gcp', 'azure', 'azureblob', 'mongo', 'external'],
       }),
       'disk',
-      'Where modules are kept: `disk` below `data`, or `memory` until the server stops.',
+      'Where modules are kept: `disk` below `data`, `memory` until the server stops, or `s3`, an S3 bucket. See [where modules are kept](storage.md).',
     ),
     maxMemoryBytes: setting(
       bytes('1MiB', '1TiB'),
       2 ** 30,
       'Bytes a store of type `memory` may hold; past it, new modules are refused.',
+    ),
+    cacheBytes: setting(
+      bytes('0', '1000TiB'),
+      10 * 2 ** 30,
+      'Bytes of modules from a store of type `s3` that are kept on the local disk too, below `data`, the least recently used go first; 0: none.',
+    ),
+  },
+
+  s3: {
+    bucket: setting(text, '', 'Bucket of a store of type `s3`.'),
+    prefix: setting(
+      keyPrefix,
+      '',
+      'What the names of all objects begin with, so that the bucket can be shared: `go/modules`.',
+    ),
+    endpoint: setting(
+      optional(serverUrl),
+      undefined,
+      "URL of an S3 store that is not Amazon's, such as `https://minio.example.com:9000`.",
+      { inherits: ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'] },
+    ),
+    region: setting(
+      text,
+      '',
+      'Region of the bucket; empty: that of the shared AWS files, and `us-east-1` with `s3.endpoint`.',
+      { inherits: ['AWS_REGION', 'AWS_DEFAULT_REGION'] },
+    ),
+    pathStyle: setting(
+      optional(boolean),
+      undefined,
+      'Whether the bucket is in the path of URLs instead of their host name; empty: where `s3.endpoint` is set.',
+    ),
+    createBucket: setting(boolean, false, 'Make the bucket at the start where it is missing.'),
+    accessKeyId: setting(
+      text,
+      '',
+      'Access key; empty: the standard chain of AWS, which is environment, shared files, web identity (IRSA), container (ECS, EKS) and instance.',
+    ),
+    secretAccessKey: setting(secretText, '', 'The secret of `s3.access_key_id`.', { secret: true }),
+    sessionToken: setting(secretText, '', 'The token of `s3.access_key_id`, where it is temporary.', {
+      secret: true,
+    }),
+    connections: setting(
+      integer(4, 10_000),
+      128,
+      'Connections to the store for reading; a quarter as many are for writing.',
+    ),
+    timeoutMs: setting(
+      duration('1s', longest),
+      30_000,
+      'How long a request to the store may take until its answer begins, and how long the store may send nothing in the middle of one.',
     ),
   },
 
@@ -411,20 +445,6 @@ export interface NamedSetting {
 
 /** All settings, in the order of `schema`. */
 export const named: readonly NamedSetting[] = walk(schema, []);
-
-/** True for a default that depends on the machine. */
-export function isComputed<T>(value: T | Computed<T>): value is Computed<T> {
-  return typeof value === 'object' && value !== null && 'from' in value && 'text' in value;
-}
-
-function setting<T>(
-  type: Type<T>,
-  value: NoInfer<T> | Computed<NoInfer<T>>,
-  doc: string,
-  more: Partial<Pick<Setting<T>, 'secret' | 'containers' | 'inherits'>> = {},
-): Setting<T> {
-  return { type, default: value, doc, secret: false, containers: [], inherits: [], ...more };
-}
 
 function walk(part: object, keys: readonly string[]): NamedSetting[] {
   return Object.entries(part).flatMap(([key, value]) => {

@@ -27,6 +27,13 @@ export const text: Type<string> = {
   format: (value) => value,
 };
 
+/** A text that is never shown. */
+export const secretText: Type<string> = {
+  accepts: 'a text',
+  schema: () => z.string(),
+  format: (value) => (value === '' ? '' : 'hidden'),
+};
+
 /** The name of a file or folder. */
 export const path: Type<string> = {
   accepts: 'the name of a file or folder',
@@ -194,6 +201,31 @@ export const pathPrefix: Type<string> = {
       .string()
       .regex(/^(\/[\w.~-]+)*\/?$/)
       .transform((raw) => raw.replace(/\/$/, '')),
+  format: (value) => value,
+};
+
+/** What names in a shared place begin with: with a slash at its end, or empty for nothing. With it they stay within what S3 takes. */
+export const keyPrefix: Type<string> = {
+  accepts: 'a path such as go/modules of letters, digits and - . _ ~, of 63 bytes at most',
+  schema: () =>
+    z
+      .string()
+      .max(63)
+      .regex(/^(?:(?!\.)[\w.~-]+(?:\/(?!\.)[\w.~-]+)*\/?)?$/)
+      .transform((raw) => raw.replace(/(?<=[^/])$/, '/')),
+  format: (value) => value,
+};
+
+/** The URL of a server that is asked with credentials of its own. */
+export const serverUrl: Type<string> = {
+  accepts: 'an http or https URL without a user',
+  schema: () =>
+    z.string().superRefine((raw, context) => {
+      const url = URL.canParse(raw) ? new URL(raw) : undefined;
+      if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '')
+        return;
+      context.addIssue({ code: 'invalid_format', format: 'url', input: raw });
+    }),
   format: (value) => value,
 };
 

@@ -140,6 +140,16 @@ export const metricTable = {
     labels: [],
     help: 'Files kept in memory.',
   },
+  stoa_cache_bytes: {
+    type: 'gauge',
+    labels: [],
+    help: 'Bytes of local copies of modules in a remote store, as the file system counts them.',
+  },
+  stoa_cache_entries: {
+    type: 'gauge',
+    labels: [],
+    help: 'Files of which there are local copies.',
+  },
   stoa_stash_bytes: {
     type: 'gauge',
     labels: [],

@@ -36,7 +36,7 @@ export function openDirect(
     outside,
     gate,
     metrics: metrics.vcs,
-    ...(settings.storage.type === 'disk' && { folder: join(settings.data, 'vcs') }),
+    ...(settings.storage.type !== 'memory' && { folder: join(settings.data, 'vcs') }),
   });
   metrics.gauge('stoa_vcs_processes_running', () => repositories.usage().processes);
   metrics.gauge('stoa_vcs_copies', () => repositories.usage().copies);

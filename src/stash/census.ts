@@ -1,5 +1,5 @@
 import { parseKey } from '../module/target.ts';
-import type { BlobStore } from '../storage/store.ts';
+import type { BlobStore, Listed } from '../storage/store.ts';
 
 /** How much is stored, for the metrics. */
 export interface Census {
@@ -14,6 +14,12 @@ export interface Census {
 
 export function createCensus(store: BlobStore): Census {
   const total = { versions: 0, bytes: 0 };
+
+  async function* lookedUp(signal: AbortSignal): AsyncGenerator<Listed> {
+    for await (const key of store.list('', { signal }))
+      if (parseKey(key) !== undefined) yield { key, size: (await store.stat(key, { signal }))?.size ?? 0 };
+  }
+
   return {
     get versions() {
       return total.versions;
@@ -24,11 +30,11 @@ export function createCensus(store: BlobStore): Census {
     async count(signal) {
       let versions = 0;
       let bytes = 0;
-      for await (const key of store.list('', { signal })) {
+      for await (const { key, size } of store.listSizes?.('', { signal }) ?? lookedUp(signal)) {
         const file = parseKey(key);
         if (file === undefined) continue;
         if (file.extension === 'zip') versions++;
-        bytes += (await store.stat(key, { signal }))?.size ?? 0;
+        bytes += size;
       }
       Object.assign(total, { versions, bytes });
     },

@@ -69,6 +69,8 @@ export interface StashOptions {
   readonly unproved?: (version: ModuleVersion, why: string) => Promise<void>;
   /** Told of each version that was stored, with the size of its zip. */
   readonly zipStored?: (bytes: number) => void;
+  /** Told of each version that was withdrawn, here or by another process. */
+  readonly withdrawn?: (version: ModuleVersion) => void;
   readonly now?: () => number;
 }
 
@@ -216,6 +218,7 @@ export function createStash(options: StashOptions): Stash {
     for (const file of ['info', 'mod', 'zip'] as const) memory.delete(formatKey(path, version, file));
     lists.changed(path);
     queries.forget(path);
+    options.withdrawn?.({ path, version });
   }
 
   async function readFile(version: ModuleVersion, file: 'info' | 'mod', ask: Ask): Promise<string> {

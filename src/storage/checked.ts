@@ -14,6 +14,7 @@ import type { Blob, BlobInfo, BlobStore, Body, GetOptions } from './store.ts';
  * read once, where it has no `readRange`, and not after it was closed.
  */
 export function checked(backend: BlobStore): BlobStore {
+  const { listSizes } = backend;
   return {
     async get(key, options = {}) {
       checkKey(key);
@@ -46,25 +47,37 @@ export function checked(backend: BlobStore): BlobStore {
       checkKey(key);
       await attempt(key, 'deleted', options.signal, () => backend.delete(key, options));
     },
-    async *list(prefix, options = {}) {
-      checkPrefix(prefix);
-      const { signal } = options;
-      const shown = prefix === '' ? 'the store' : prefix;
-      let last = '';
-      const keys = await attempt(shown, 'listed', signal, async () => backend.list(prefix, options));
-      try {
-        for await (const key of abortable(keys, signal)) {
-          if (!isKey(key)) continue;
-          if (!key.startsWith(prefix) || key <= last)
-            throw new StoaError('storage', `${shown}: listed out of order: ${key} after ${last}`);
-          last = key;
-          yield key;
-        }
-      } catch (error) {
-        throw described(shown, 'listed', signal, error);
-      }
-    },
+    list: (prefix, options) => listed(prefix, options, backend.list, (key) => key),
+    ...(listSizes !== undefined && {
+      listSizes: (prefix, options) => listed(prefix, options, listSizes, ({ key }) => key),
+    }),
   };
+}
+
+/** What a listing yields, in order; what lies beside the keys is passed over. */
+async function* listed<T>(
+  prefix: string,
+  options: { signal?: AbortSignal } = {},
+  list: (prefix: string, options: { signal?: AbortSignal }) => AsyncIterable<T>,
+  keyOf: (item: T) => string,
+): AsyncGenerator<T> {
+  checkPrefix(prefix);
+  const { signal } = options;
+  const shown = prefix === '' ? 'the store' : prefix;
+  let last = '';
+  const items = await attempt(shown, 'listed', signal, async () => list(prefix, options));
+  try {
+    for await (const item of abortable(items, signal)) {
+      const key = keyOf(item);
+      if (!isKey(key)) continue;
+      if (!key.startsWith(prefix) || key <= last)
+        throw new StoaError('storage', `${shown}: listed out of order: ${key} after ${last}`);
+      last = key;
+      yield item;
+    }
+  } catch (error) {
+    throw described(shown, 'listed', signal, error);
+  }
 }
 
 /**

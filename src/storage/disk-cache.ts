@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { type BufferPool, createBufferPool } from './buffer-pool.ts';
 import { loadCache } from './cache-load.ts';
 import { formatCacheName } from './cache-name.ts';
-import { codeOf, type FileOperations, nodeFiles } from './disk-files.ts';
+import { codeOf, diskError, type FileOperations, nodeFiles } from './disk-files.ts';
 import type { Folders } from './disk-folders.ts';
 import { createDiskReader } from './disk-read.ts';
 import { createDiskWriter } from './disk-write.ts';
@@ -76,14 +76,18 @@ const maxEntries = 500_000;
 
 const readBytes = 1024 * 1024;
 
-/** Opens the folder; what it holds is found out behind. Throws the file system's error where it cannot be made or read. */
+/** Opens the folder; what it holds is found out behind. Throws `storage` where it cannot be made or read. */
 export async function openDiskCache(options: DiskCacheOptions): Promise<DiskCache> {
   const { maxBytes, gate = createPoolGate(), files = nodeFiles } = options;
   const { buffers = createBufferPool({ bytes: readBytes, count: 48 }) } = options;
   const root = resolve(options.folder);
   const tempFolder = `${root}/.tmp`;
-  await files.makeFolders(root);
-  const temps = await openTempFolder({ folder: tempFolder, files });
+  const temps = await files
+    .makeFolders(root)
+    .then(() => openTempFolder({ folder: tempFolder, files }))
+    .catch((error: unknown) => {
+      throw diskError(`${root}: cannot be opened as a cache`, error);
+    });
   const checkRoot = async (): Promise<void> => void (await files.statPath(tempFolder));
   const folders = plainFolders(root, files, gate);
   const reader = createDiskReader({ root, files, buffers, checkRoot });

@@ -1,11 +1,6 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { S3Lane } from './s3-lane.ts';
-
-/** What a listing tells of a blob. */
-interface Listed {
-  readonly key: string;
-  readonly size: number;
-}
+import type { Listed } from './store.ts';
 
 /**
  * The blobs whose keys begin with `prefix`, page by page, however many, in the order of their bytes: that of the store. Names are

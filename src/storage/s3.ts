@@ -84,6 +84,7 @@ export function createS3Store(options: S3StoreOptions): S3Store {
       async *list(prefix, { signal } = {}) {
         for await (const { key } of listS3(reads, prefix, signal)) yield key;
       },
+      listSizes: (prefix, { signal } = {}) => listS3(reads, prefix, signal),
     },
     async prove() {
       try {

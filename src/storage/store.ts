@@ -35,6 +35,14 @@ export interface BlobStore {
    * appear.
    */
   list(prefix: string, options?: { signal?: AbortSignal }): AsyncIterable<string>;
+  /** The same with the sizes of the blobs, in stores where that costs no more. */
+  listSizes?(prefix: string, options?: { signal?: AbortSignal }): AsyncIterable<Listed>;
+}
+
+/** A key and the bytes of its blob. */
+export interface Listed {
+  readonly key: string;
+  readonly size: number;
 }
 
 export interface GetOptions {

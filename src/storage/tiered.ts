@@ -263,13 +263,15 @@ export function createTieredStore(options: TieredStoreOptions): TieredStore {
         await drop(key);
       }
     },
-    list: (prefix, options) => remote.list(prefix, options),
+    list: remote.list,
+    ...(remote.listSizes !== undefined && { listSizes: remote.listSizes }),
   };
 
   return {
     store,
     async forget(keys) {
-      for (const key of keys) await drop(key);
+      // All at once: from now on none of them is a hit.
+      await Promise.all(keys.map(drop));
     },
     async settled() {
       while (behind.size > 0) await Promise.all(behind);

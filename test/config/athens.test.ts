@@ -356,7 +356,7 @@ describe('an Athens setting for what is not built yet is refused', () => {
     ['ATHENS_NETWORK_MODE', 'offline', 'a network mode other than strict'],
     ['ATHENS_SINGLE_FLIGHT_TYPE', 'redis', 'a single flight type other than memory'],
     ['ATHENS_INDEX_TYPE', 'mysql', 'an index of modules'],
-    ['ATHENS_STORAGE_TYPE', 's3', 'storage of type s3'],
+    ['ATHENS_STORAGE_TYPE', 'gcp', 'storage of type gcp'],
     ['ATHENS_STORAGE_TYPE', 'azureblob', 'storage of type azureblob'],
     [
       'ATHENS_GO_BINARY_ENV_VARS',

@@ -169,10 +169,14 @@ describe('a wrong value is refused with the setting, the source, the value and w
     ['MODE', 'cluster', 'mode: cluster is not available in this version of Stoa (MODE)'],
     [
       'STOA_STORAGE_TYPE',
-      's3',
-      'storage.type: s3 is not available in this version of Stoa (STOA_STORAGE_TYPE)',
+      'gcs',
+      'storage.type: gcs is not available in this version of Stoa (STOA_STORAGE_TYPE)',
     ],
-    ['STOA_STORAGE_TYPE', 'tape', 'storage.type: "tape" from STOA_STORAGE_TYPE is not one of disk, memory'],
+    [
+      'STOA_STORAGE_TYPE',
+      'tape',
+      'storage.type: "tape" from STOA_STORAGE_TYPE is not one of disk, memory, s3',
+    ],
     ['STOA_DATA', '', 'data: "" from STOA_DATA is not the name of a file or folder'],
     [
       'STOA_CATALOG',

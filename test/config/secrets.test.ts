@@ -228,6 +228,18 @@ describe('no secret is ever printed', () => {
     ['in the password of Athens', (s) => ({ env: { BASIC_AUTH_PASS: s } })],
     ['in the GitHub token of Athens', (s) => ({ env: { ATHENS_GITHUB_TOKEN: s } })],
     [
+      'in the secrets of a store',
+      (s) => ({
+        env: {
+          STOA_STORAGE_TYPE: 's3',
+          STOA_S3_BUCKET: 'b',
+          STOA_S3_ACCESS_KEY_ID: 'k',
+          STOA_S3_SECRET_ACCESS_KEY: s,
+          STOA_S3_SESSION_TOKEN: s,
+        },
+      }),
+    ],
+    [
       'in a storage secret of Athens',
       (s) => ({ env: { ATHENS_MINIO_SECRET_ACCESS_KEY: s, ATHENS_STORAGE_TYPE: 'minio' } }),
     ],

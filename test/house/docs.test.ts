@@ -41,7 +41,7 @@ describe.each(pages.map((page) => [page.name, page] as const))('%s', (name, page
     const variables = new Set([...named.map(({ variable }) => variable), 'STOA_CONFIG']);
     // `…_FILE` reads a secret from a file; the others are examples of what is passed over.
     const passed = /^STOA_(…|TEST_\w*|SERVICE_HOST)$/;
-    const unknown = [...page.text.matchAll(/\bSTOA_[A-Z_…]+/g)]
+    const unknown = [...page.text.matchAll(/\bSTOA_[A-Z0-9_…]+/g)]
       .map(([variable]) => variable)
       .filter((variable) => !variables.has(variable.replace(/_FILE$/, '')) && !variables.has(variable))
       .filter((variable) => !passed.test(variable));

@@ -70,6 +70,10 @@ const layers: Readonly<Record<string, Layer>> = {
     // Where the checksum databases keep what they proved is handed in.
     types: ['storage/store.ts'],
   },
+  // The store of the settings. A remote one is reached through the proxy and with the authorities that the sources are.
+  stores: {
+    imports: ['errors.ts', 'observe', 'module', 'net', 'storage', 'sources/outside.ts', 'config'],
+  },
   'app.ts': {
     imports: [
       'errors.ts',
@@ -80,6 +84,7 @@ const layers: Readonly<Record<string, Layer>> = {
       'catalog',
       'fetch',
       'sources',
+      'stores',
       'sumdb',
       'stash',
       'protocol',
