@@ -1,6 +1,6 @@
 /** The one place that knows every part: settings in, a running server out. */
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCatalog, type ServerCatalog } from './catalog/open.ts';
@@ -35,6 +35,7 @@ import { type WriteWatch, watchWrites } from './storage/write-watch.ts';
 import { openStore } from './stores/open.ts';
 import { createMirror } from './sumdb/mirror.ts';
 import { serveDatabases } from './sumdb/served.ts';
+import { openOwnFolder } from './vcs/own-folder.ts';
 
 /** Milliseconds between two readings of what other processes withdrew. */
 const tombstonesMs = 5000;
@@ -153,7 +154,7 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     await stash.settled();
     life.abort(new StoaError('draining', 'the server is shutting down'));
     await Promise.all([sources.close(), verifier.close(), catalog.close(), storage.close()]);
-    await place.remove();
+    await place.close();
   }
   // The first answers come before the client's library and the catalog are loaded, which takes the processors for a while.
   const loading = setTimeout(
@@ -177,14 +178,12 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
 
 /** Beside a store that ends with the process, the catalog ends with it too. */
 async function catalogPlace({ storage, data, catalog }: Settings) {
-  const isTemporary = storage.type === 'memory';
-  const folder = isTemporary ? await mkdtemp(join(tmpdir(), 'stoa-catalog-')) : data;
+  const temporary = storage.type === 'memory' ? await openOwnFolder({ name: 'catalog' }) : undefined;
+  const folder = temporary?.path ?? data;
   return {
     file: catalogFile({ catalog, data: folder }),
     outbox: join(folder, 'outbox'),
-    remove: async () => {
-      if (isTemporary) await rm(folder, { recursive: true, force: true });
-    },
+    close: async () => temporary?.close(),
   };
 }
 

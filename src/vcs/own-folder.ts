@@ -15,7 +15,7 @@ export interface OwnFolder {
 
 export interface OwnFolderOptions {
   /** What it is for. */
-  readonly name: 'run' | 'vcs';
+  readonly name: 'run' | 'vcs' | 'catalog';
   /** Given who connects to the socket. */
   readonly connected?: (stream: Socket) => void;
   /** The folder that it is made in; default the system's for temporary files. */
@@ -48,7 +48,7 @@ export async function openOwnFolder({
 }
 
 const socketName = 'streams';
-const ownName = /^stoa-(?:run|vcs)-\w{6}$/;
+const ownName = /^stoa-(?:run|vcs|catalog)-\w{6}$/;
 
 /** Milliseconds after which a folder without a socket is no longer one that is being made or removed. */
 const unfinishedMs = 60 * 60 * 1000;

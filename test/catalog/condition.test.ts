@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { type Condition, createCondition } from '../../src/catalog/condition.ts';
 import type { Report } from '../../src/catalog/keeper.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
-import { quietLog } from './quiet-log.ts';
+import { quietLog } from '../fakes/quiet.ts';
 
 const well: Report = {
   left: { bytes: 0 },

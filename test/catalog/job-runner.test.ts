@@ -10,8 +10,8 @@ import { createSqlCatalog } from '../../src/catalog/sql-catalog.ts';
 import { openSqlite } from '../../src/catalog/sqlite.ts';
 import { StoaError } from '../../src/errors.ts';
 import { job } from '../conformance/catalog-kit.ts';
+import { quietLog } from '../fakes/quiet.ts';
 import { type Bed, openBed } from './bed.ts';
-import { quietLog } from './quiet-log.ts';
 
 let bed: Bed;
 const clock = { now: 0 };

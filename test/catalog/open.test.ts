@@ -12,7 +12,7 @@ import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
 import { createPoolGate } from '../../src/storage/pool-gate.ts';
 import { namesIn } from '../conformance/catalog-kit.ts';
 import { openFolder } from '../conformance/store-kit.ts';
-import { quietLog } from './quiet-log.ts';
+import { quietLog } from '../fakes/quiet.ts';
 
 let folder: Awaited<ReturnType<typeof openFolder>>;
 let file: string;

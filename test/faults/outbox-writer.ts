@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { openCatalog } from '../../src/catalog/open.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { createPoolGate } from '../../src/storage/pool-gate.ts';
-import { quietLog } from '../catalog/quiet-log.ts';
+import { quietLog } from '../fakes/quiet.ts';
 
 const [folder, name] = process.argv.slice(2);
 const catalog = await openCatalog({

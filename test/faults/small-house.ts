@@ -4,7 +4,6 @@ import { createGate } from '../../src/fetch/gate.ts';
 import { createTurns } from '../../src/fetch/turns.ts';
 import { createUpstream } from '../../src/fetch/upstream.ts';
 import type { HttpClient } from '../../src/net/client.ts';
-import type { Log } from '../../src/observe/log.ts';
 import type { Metrics } from '../../src/observe/metrics.ts';
 import type { Ask } from '../../src/stash/modules.ts';
 import type { Proof } from '../../src/stash/proof.ts';
@@ -14,7 +13,7 @@ import { checked } from '../../src/storage/checked.ts';
 import { openDiskStore } from '../../src/storage/disk.ts';
 import { createPoolGate } from '../../src/storage/pool-gate.ts';
 import { openTempFolder } from '../../src/storage/temp-folder.ts';
-import { quietRecorder } from '../fakes/recorder.ts';
+import { quietLog, quietRecorder } from '../fakes/quiet.ts';
 
 /** The stash over a disk store, put together as app.ts does, without a server around it: it starts in a quarter of the time. */
 export interface SmallHouse extends AsyncDisposable {
@@ -41,14 +40,14 @@ export async function openSmallHouse(root: string, upstream: string): Promise<Sm
       turns,
       gate: createGate({ zip: lane, file: lane }),
       metrics: noMetrics,
-      log: noLog,
+      log: quietLog,
       instanceId: 'small-house',
     }),
     proof: noProof,
     verifier,
     pool,
     turns,
-    log: noLog,
+    log: quietLog,
     recorder: quietRecorder,
     scratch,
     life: life.signal,
@@ -95,15 +94,6 @@ function openPlainClient(): HttpClient {
 }
 
 const nothing = (): void => undefined;
-
-const noLog: Log = {
-  debug: nothing,
-  info: nothing,
-  warn: nothing,
-  error: nothing,
-  access: nothing,
-  flush: async () => undefined,
-};
 
 const noMetrics: Metrics = {
   request: nothing,

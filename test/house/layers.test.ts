@@ -92,6 +92,8 @@ const layers: Readonly<Record<string, Layer>> = {
       'config',
       // The number that `stoa version` prints.
       'cli/version.ts',
+      // A temporary folder that is removed also when its process was killed.
+      'vcs/own-folder.ts',
     ],
     // What `stoa serve` wants of a server that runs.
     types: ['cli/serve.ts'],

@@ -21,7 +21,7 @@ import { openDiskStore } from '../../src/storage/disk.ts';
 import { createPoolGate } from '../../src/storage/pool-gate.ts';
 import type { BlobStore } from '../../src/storage/store.ts';
 import { openTempFolder } from '../../src/storage/temp-folder.ts';
-import { quietRecorder } from '../fakes/recorder.ts';
+import { quietRecorder } from '../fakes/quiet.ts';
 import { type FakeUpstream, startUpstream, type UpstreamModule } from '../fakes/upstream.ts';
 import { noProof } from '../faults/small-house.ts';
 
