@@ -1,7 +1,6 @@
 /** The one place that knows every part: settings in, a running server out. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCatalog, type ServerCatalog } from './catalog/open.ts';
 import type { Running } from './cli/serve.ts';
