@@ -124,6 +124,8 @@ export const measures: readonly Measure[] = [
       return quotient(peers.length === 0 ? undefined : Math.min(...peers), figures.get('go', 'stoa', 'warm'));
     },
   },
+  { ...absolute('ledger-append', 'perSecond', 'versions logged a second', 1000), at: 'least' },
+  absolute('ledger-proof', 'p99', 'p99 in ms of a proof in a log of 1,000,000 records', 5),
   absolute('start', 'answered', 'ms from start to the first answer', 300),
 ];
 

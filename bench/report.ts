@@ -49,6 +49,8 @@ without any server between.
   from the disk. \`line\` is \`git ls-remote\` for the list and \`go mod download\` for the zips.
 - sumdb: versions held against a checksum database with 30 ms a request; a tile of its log, passed on from memory.
 - go: \`go mod download\` of a project into an empty module cache.
+- ledger: 256 clients that look up versions which the private log does not have, all through a disk store; a look-up in a log of
+  1,000,000 records with all tiles that prove it, read and checked, in one process.
 - start: from the start of a server with data to its first answers.
 
 ${figuresTable(run.figures)}

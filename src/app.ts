@@ -32,6 +32,7 @@ import { createPoolGate } from './storage/pool-gate.ts';
 import type { BlobStore } from './storage/store.ts';
 import { type WriteWatch, watchWrites } from './storage/write-watch.ts';
 import { openStore } from './stores/open.ts';
+import { createLedger } from './sumdb/ledger.ts';
 import { createMirror } from './sumdb/mirror.ts';
 import { serveDatabases } from './sumdb/served.ts';
 import { openOwnFolder } from './vcs/own-folder.ts';
@@ -56,7 +57,23 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
   const gate = createGate(laneLimits(settings));
   const sources = await openSources(settings, { gate, turns, metrics, log, instanceId, version });
   const databases = sources.databases(store);
-  const proof = createProof({ databases, store, whenUnreachable: settings.sumdbUnreachable });
+  const ledger =
+    settings.ledger.key &&
+    createLedger({
+      signer: settings.ledger.key,
+      store,
+      proveLines: (version, signal) => stash.sums(version, signal),
+      log,
+      metrics,
+      deadlineMs: settings.fetch.timeoutMs,
+      life: life.signal,
+    });
+  const proof = createProof({
+    databases,
+    store,
+    whenUnreachable: settings.sumdbUnreachable,
+    ...(ledger && { ownLog: ledger }),
+  });
   const place = await catalogPlace(settings);
   const catalog = await openCatalog({
     file: place.file,
@@ -109,7 +126,7 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
     settings: await serverSettings(settings),
     // Every request passes what is put around the stash here, in this order: nothing yet.
     modules: stash,
-    sumdb: serveDatabases(createMirror(databases)),
+    sumdb: serveDatabases(createMirror(databases), ledger),
     caching: { shared: true },
     loop: { header: viaHeader, check: (via) => checkLoop(via, instanceId) },
     health: () =>
@@ -150,7 +167,7 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
   const closed = Promise.withResolvers<void>();
   async function end(): Promise<void> {
     await server.drain();
-    await stash.settled();
+    await Promise.all([stash.settled(), ledger?.close()]);
     life.abort(new StoaError('draining', 'the server is shutting down'));
     await Promise.all([sources.close(), verifier.close(), catalog.close(), storage.close()]);
     await place.close();

@@ -52,6 +52,27 @@ const commands: readonly Command[] = [
     run: async (invocation) => (await import('./cli/catalog.ts')).showJobs(invocation),
   },
   {
+    name: 'ledger init',
+    usage: '<name> [file]',
+    summary: 'Make the key of a private checksum database.',
+    takesSettings: false,
+    run: async (invocation) => (await import('./cli/ledger.ts')).initLedger(invocation),
+  },
+  {
+    name: 'ledger key',
+    usage: '[--setting value …]',
+    summary: 'Show the key that clients check it with.',
+    takesSettings: true,
+    run: async (invocation) => (await import('./cli/ledger.ts')).showLedgerKey(invocation),
+  },
+  {
+    name: 'ledger verify',
+    usage: '[--setting value …]',
+    summary: 'Compute it again from its commits, and compare.',
+    takesSettings: true,
+    run: async (invocation) => (await import('./cli/ledger.ts')).checkLedger(invocation),
+  },
+  {
     name: 'version',
     usage: '',
     summary: 'Show the version.',

@@ -6,6 +6,7 @@ import { crowdRows, runCrowds } from './crowd.ts';
 import { directRows, runDirect } from './direct.ts';
 import { runGo } from './go.ts';
 import { hotRowNames, runHot } from './hot.ts';
+import { ledgerRows, runLedger } from './ledger.ts';
 import { runStart } from './start.ts';
 import { runSumdb, sumdbRows } from './sumdb.ts';
 
@@ -26,5 +27,6 @@ export const scenarios: readonly Scenario[] = [
   { rows: directRows, run: runDirect },
   { rows: sumdbRows, run: runSumdb },
   { rows: ['go'], run: runGo },
+  { rows: ledgerRows, run: runLedger },
   { rows: ['start'], run: runStart },
 ];

@@ -16,6 +16,7 @@ import {
   hosts,
   integer,
   keyPrefix,
+  ledgerKey,
   list,
   optional,
   path,
@@ -231,6 +232,15 @@ const schema = {
       duration('1s', longest),
       30_000,
       'How long a request to the store may take until its answer begins, and how long the store may send nothing in the middle of one.',
+    ),
+  },
+
+  ledger: {
+    key: setting(
+      optional(ledgerKey),
+      undefined,
+      'Private key of our own checksum database, as `stoa ledger init` makes it. See [one checksum setting for all modules](ledger.md).',
+      { secret: true },
     ),
   },
 

@@ -5,6 +5,8 @@ import { parseRewrites, type Rewrite } from '../fetch/rewrite.ts';
 import type { RouteEntry } from '../fetch/route-list.ts';
 import { parseAddress, parseNetwork } from '../net/address.ts';
 import { type DatabaseList, formatDatabaseList, parseDatabaseList } from '../sumdb/database-list.ts';
+import { parseLedgerKey } from '../sumdb/ledger-signer.ts';
+import type { Signer } from '../sumdb/note.ts';
 import type { ReadFile } from './machine.ts';
 import { reasonOf } from './secret.ts';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
@@ -275,6 +277,13 @@ export const govcs: Type<string> = {
       }),
     ),
   format: (value) => value,
+};
+
+/** The private key of our own checksum database; shown is what it is checked with. */
+export const ledgerKey: Type<Signer> = {
+  accepts: 'a key that `stoa ledger init` made',
+  schema: () => z.string().transform((raw, context) => told(context, () => parseLedgerKey(raw))),
+  format: ({ verifierKey }) => verifierKey,
 };
 
 /** The URL of an egress proxy; `host:port` means an http one, as in HTTP_PROXY. */

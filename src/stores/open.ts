@@ -8,10 +8,11 @@ import { createProxyChoice } from '../net/proxy-env.ts';
 import { createTrust } from '../net/trust.ts';
 import type { Log } from '../observe/log.ts';
 import { readOutside } from '../sources/outside.ts';
+import { checked } from '../storage/checked.ts';
 import { openDiskStore } from '../storage/disk.ts';
 import { type DiskCache, openDiskCache } from '../storage/disk-cache.ts';
 import { createMemoryStore } from '../storage/memory.ts';
-import type { PoolGate } from '../storage/pool-gate.ts';
+import { createPoolGate, type PoolGate } from '../storage/pool-gate.ts';
 import type { S3Store } from '../storage/s3.ts';
 import type { BlobStore } from '../storage/store.ts';
 import { openTempFolder } from '../storage/temp-folder.ts';
@@ -61,6 +62,22 @@ export async function openStore(settings: Settings, parts: StoreParts): Promise<
       return { store: s3.store, scratch: path, forget: local.forget, close: async () => s3.close() };
     }
   }
+}
+
+/** The same inside `checked`, for a command that needs nothing else of a server. The caller closes it. */
+export async function openStoreAlone(
+  settings: Settings,
+  log: Log,
+): Promise<{ readonly store: BlobStore; close(): Promise<void> }> {
+  const life = new AbortController();
+  const opened = await openStore(settings, { pool: createPoolGate(), log, life: life.signal });
+  return {
+    store: checked(opened.store),
+    close() {
+      life.abort();
+      return opened.close();
+    },
+  };
 }
 
 /** The SDK is loaded only here: it takes a fifth of a second, and memory. */

@@ -31,6 +31,23 @@ export function parseRecord(message: Uint8Array): ParsedRecord {
   return { id, text, rest: bytes.subarray(end + 1) };
 }
 
+/** The bytes of the data tile with these records. */
+export function formatRecords(texts: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(texts.flatMap((text) => [text, Uint8Array.of(newline)]));
+}
+
+/** The texts of the records in the bytes of a data tile. Throws `integrity` where that is none. */
+export function splitRecords(data: Buffer): Buffer[] {
+  const texts: Buffer[] = [];
+  for (let start = 0; start < data.length; ) {
+    const end = data.indexOf('\n\n', start) + 1;
+    if (end === 0) throw malformed();
+    texts.push(data.subarray(start, end));
+    start = end + 1;
+  }
+  return texts;
+}
+
 const maxDigits = String(maxTreeSize).length;
 const newline = 0x0a;
 

@@ -46,8 +46,9 @@ const layers: Readonly<Record<string, Layer>> = {
       'fetch/route-list.ts',
       'fetch/govcs.ts',
       'fetch/rewrite.ts',
-      // So does that of GOSUMDB.
+      // So does that of GOSUMDB, and the key of our own database is what signs it.
       'sumdb/database-list.ts',
+      'sumdb/ledger-signer.ts',
       // Trusted networks are written as the guard reads them, and which hosts a netrc file names is what Athens serves with it.
       'net/address.ts',
       'net/netrc.ts',
@@ -55,12 +56,20 @@ const layers: Readonly<Record<string, Layer>> = {
       'net/app-key.ts',
     ],
     // The values of settings are of the types of those who take them.
-    types: ['fetch/route.ts', 'net/credentials.ts'],
+    types: ['fetch/route.ts', 'net/credentials.ts', 'sumdb/note.ts'],
   },
   cli: {
     imports: ['errors.ts', 'observe', 'config'],
-    // `stoa serve` alone needs the server, and only when the settings are right; `stoa doctor` the way to the sources.
-    lazily: ['app.ts', 'sources/examine.ts', 'catalog/read-catalog.ts'],
+    // `stoa serve` alone needs the server, and only when the settings are right; `stoa doctor` the way to the sources,
+    // `stoa ledger` its own part.
+    lazily: [
+      'app.ts',
+      'sources/examine.ts',
+      'catalog/read-catalog.ts',
+      'stores/open.ts',
+      'sumdb/ledger-signer.ts',
+      'sumdb/ledger-verify.ts',
+    ],
     // What it reads, in a few words.
     types: ['catalog/catalog.ts'],
   },
