@@ -38,6 +38,9 @@ export type FromWorker =
 /** Bytes that must have come before the worker is told again: a message costs as much as hashing a few KiB. */
 const growStep = 512 * 1024;
 
+/** A worker makes little but short-lived objects, and would else let tens of MB of them gather. */
+const maxYoungGenerationSizeMb = 4;
+
 interface Thread {
   readonly worker: Worker;
   readonly waiting: Map<number, PromiseWithResolvers<ZipFacts>>;
@@ -52,6 +55,7 @@ export function createVerifier(options: { readonly threads: number }): Verifier 
   function start(slot: number): Thread {
     const worker = new Worker(new URL(`./zip-worker${extname(import.meta.url)}`, import.meta.url), {
       name: 'stoa-zip',
+      resourceLimits: { maxYoungGenerationSizeMb },
     });
     const thread: Thread = { worker, waiting: new Map() };
     worker.unref();

@@ -117,7 +117,7 @@ export function createZipJob(module: ModuleVersion, readAt: ReadAt): ZipJob {
       throw new StoaError('integrity', `${subject}: zip entry ${entry.name} fails its checksum`);
     const sha256 = hash('sha256', content, 'buffer');
     const facts = entry.name === goModName ? { sha256, goMod: hashText(content) } : { sha256 };
-    if (content !== data) freeMemory(content);
+    if (content !== data) release(content);
     return facts;
   }
 
@@ -125,7 +125,8 @@ export function createZipJob(module: ModuleVersion, readAt: ReadAt): ZipJob {
     try {
       return inflateRawSync(data, {
         maxOutputLength: Math.max(entry.size, 1),
-        chunkSize: Math.max(entry.size, 64),
+        // Room for all of it and to see its end, in one piece; and too much to lie in memory that is shared.
+        chunkSize: Math.max(Buffer.poolSize, entry.size + 1),
       });
     } catch (error) {
       throw new StoaError(
@@ -224,12 +225,11 @@ function named(error: unknown, subject: string): unknown {
 }
 
 /**
- * Frees what was inflated now rather than in a collection, which the thread has little reason to begin: its heap stays small
+ * Frees what `inflate` gave now rather than in a collection, which the thread has little reason to begin: its heap stays small
  * while tens of MiB gather outside of it. Nothing may touch the bytes afterwards.
  */
-function freeMemory({ buffer, byteLength }: Uint8Array): void {
-  // Small ones lie in memory that they share.
-  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
+function release(content: Uint8Array): void {
+  (content.buffer as ArrayBuffer).transfer(0);
 }
 
 function confirms(entry: ZipEntry, guess: Guess): boolean {
