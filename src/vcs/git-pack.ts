@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type GitSetup, gitCommand } from './git-command.ts';
 import { named, packFailure } from './git-failure.ts';
@@ -12,7 +13,8 @@ const unpackMs = 60_000;
 
 /**
  * Puts the objects of a pack into a repository: all of them, or none. Gives how many bytes came, and about how many
- * they take there. Throws `integrity` for a broken pack and for one that is larger than `maxBytes`.
+ * they take there. A piece of the pack needs to stay valid only until the next is asked for. Throws `integrity` for a
+ * broken pack and for one that is larger than `maxBytes`.
  */
 export async function storePack(
   setup: GitSetup,
@@ -49,7 +51,7 @@ export async function storePack(
     );
     process.stdout.resume();
     try {
-      await pipeline(all(), process.stdin);
+      await pipeline(all(), withoutQueue(process.stdin));
     } catch (error) {
       // Else it has ended by itself, and says why.
       if (failure !== undefined) process.stop(named(remote, 'upstream', 'the pack broke off', error));
@@ -65,7 +67,7 @@ export async function storePack(
     while (!isWhole && bytes <= looseBytes) {
       const piece = await next();
       if (piece === undefined) isWhole = true;
-      else begin.push(piece);
+      else begin.push(Buffer.from(piece));
     }
     const objects = countObjects(Buffer.concat(begin.slice(0, 12)));
     if (objects === 0) return { received: bytes, stored: 0 };
@@ -86,6 +88,17 @@ export async function storePack(
     // The answer that the pack is part of is not left half read.
     await pieces.return?.(undefined);
   }
+}
+
+/** The way into a stream for pieces whose memory is used again: it takes the next one when the last was written. */
+function withoutQueue(stream: Writable): Writable {
+  const way = new Writable({
+    highWaterMark: 1,
+    write: (piece, _, done) => void stream.write(piece, done),
+    final: (done) => void stream.end(done),
+  });
+  stream.once('close', () => way.destroy());
+  return way;
 }
 
 /** As the head of a pack says it (gitformat-pack(5)); for what is no pack more than any. */

@@ -1,6 +1,6 @@
 /** The lines of git's protocol, each with its length before it (gitprotocol-common(5), "pkt-line Format"). */
 
-/** A line, or one of the marks between them: the end of a section, of a part of it, of an answer. */
+/** A line, or one of the marks between them: the end of a section, of a part of it, of an answer. A line is valid until the next is asked for. */
 export type Packet = Buffer | 'flush' | 'delimiter' | 'end';
 
 /** A request: lines, with a `delimiter` between its capabilities and its arguments, and a flush at its end. */
@@ -16,23 +16,42 @@ function formatLine(line: string): string {
 export interface PacketReader {
   /** The next packet; undefined at the end of the stream, also in the middle of a packet; `malformed` for what is none. */
   next(): Promise<Packet | 'malformed' | undefined>;
-  /** So many bytes, before the first packet. */
+  /** So many bytes, before the first packet; valid as a packet is. */
   take(length: number): Promise<Buffer | undefined>;
 }
 
-/** `pull` gives the bytes in pieces, undefined at their end. */
+/**
+ * `pull` gives the bytes in pieces, undefined at their end. They are copied into memory that is used again, and the memory
+ * of a piece that has it for itself is freed: what a socket gives would gather, since V8 sees little reason to collect it.
+ */
 export function createPacketReader(pull: () => Promise<Buffer | undefined>): PacketReader {
-  let held: Buffer = Buffer.alloc(0);
+  let memory = Buffer.allocUnsafeSlow(4096);
+  /** What came and was not taken. */
+  let [start, end] = [0, 0];
+
+  function append(piece: Buffer): void {
+    if (end + piece.length > memory.length) {
+      const length = end - start;
+      const needed = length + piece.length;
+      const target =
+        needed > memory.length ? Buffer.allocUnsafeSlow(Math.max(needed, 2 * memory.length)) : memory;
+      memory.copy(target, 0, start, end);
+      memory = target;
+      [start, end] = [0, length];
+    }
+    memory.set(piece, end);
+    end += piece.length;
+    if (piece.length === piece.buffer.byteLength) (piece.buffer as ArrayBuffer).transfer(0);
+  }
 
   async function take(length: number): Promise<Buffer | undefined> {
-    while (held.length < length) {
+    while (end - start < length) {
       const piece = await pull();
       if (piece === undefined) return undefined;
-      held = held.length === 0 ? piece : Buffer.concat([held, piece]);
+      append(piece);
     }
-    const taken = held.subarray(0, length);
-    held = held.subarray(length);
-    return taken;
+    start += length;
+    return memory.subarray(start - length, start);
   }
 
   return {

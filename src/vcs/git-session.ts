@@ -15,8 +15,8 @@ export interface GitSession {
   /** The lines about `HEAD`, branches and tags; of annotated tags also where they lead. */
   refs(signal: AbortSignal): Promise<readonly RefLine[]>;
   /**
-   * The bytes of a pack with what the arguments of the request ask for, to be read to their end. Throws RefusedError
-   * where the remote does not have it, or does not give it.
+   * The bytes of a pack with what the arguments of the request ask for, to be read to their end. A piece is valid only until
+   * the next is asked for. Throws RefusedError where the remote does not have it, or does not give it.
    */
   fetch(args: readonly string[], signal: AbortSignal): AsyncGenerator<Buffer>;
   /** False once it failed, was aborted or closed. */
@@ -178,11 +178,20 @@ export async function openSession(
 
   async function* readPack(): AsyncGenerator<Buffer> {
     await skipToPack();
+    // Most packets have 8 KiB, and whatever is done with a piece costs more than to copy it.
+    const block = Buffer.allocUnsafeSlow(packBlockBytes);
+    let filled = 0;
     for (let packet = await next(); packet !== 'flush'; packet = await next()) {
       if (typeof packet === 'string') throw misspoken(packet);
-      if (packet[0] === bands.data) yield packet.subarray(1);
       if (packet[0] === bands.failure) throw saidFailure(remote, textOf(packet.subarray(1)));
+      if (packet[0] !== bands.data) continue;
+      if (filled + packet.length - 1 > packBlockBytes) {
+        yield block.subarray(0, filled);
+        filled = 0;
+      }
+      filled += packet.copy(block, filled, 1);
     }
+    if (filled > 0) yield block.subarray(0, filled);
     await endAnswer();
   }
 
@@ -210,6 +219,9 @@ export async function openSession(
 
 /** What a packet of a pack's section holds (gitprotocol-pack(5), "side-band-64k"); the third is for people to read. */
 const bands = { data: 1, failure: 3 };
+
+/** Of a pack, passed on at once; at least the largest packet. */
+const packBlockBytes = 128 * 1024;
 
 const errorMark = Buffer.from('ERR ');
 
