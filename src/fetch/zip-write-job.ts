@@ -44,8 +44,11 @@ export interface ZipWriteJob {
   list(files: readonly TreeFile[]): void;
   /** Decides which of them go in. */
   select(): void;
-  /** Takes bytes of a tar archive of the tree, and gives those of the zip that follow from them. */
-  write(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
+  /**
+   * Takes bytes of a tar archive of the tree, and gives in their memory, which must hold nothing else, those of the zip that
+   * follow from them; what has no room there comes later.
+   */
+  write(chunk: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
   /** The last bytes of the zip, and what it became. */
   finish(): { readonly bytes: Uint8Array<ArrayBuffer>; readonly zip: WrittenZip };
 }
@@ -100,10 +103,13 @@ export function createZipWriteJob(order: ZipOrder): ZipWriteJob {
     if (problem !== undefined) fail(problem);
   }
 
-  /** In memory that can be given away. */
-  function takePending(): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(pending.subarray(0, pendingLength));
-    pendingLength = 0;
+  /** As much as there is room for. */
+  function takePending(into: ArrayBuffer): Uint8Array<ArrayBuffer> {
+    const taken = Math.min(pendingLength, into.byteLength);
+    const bytes = new Uint8Array(into, 0, taken);
+    bytes.set(pending.subarray(0, taken));
+    pending.copyWithin(0, taken, pendingLength);
+    pendingLength -= taken;
     return bytes;
   }
 
@@ -124,7 +130,7 @@ export function createZipWriteJob(order: ZipOrder): ZipWriteJob {
 
     write(chunk) {
       tar.push(chunk);
-      return takePending();
+      return takePending(chunk.buffer);
     },
 
     finish() {
@@ -137,7 +143,7 @@ export function createZipWriteJob(order: ZipOrder): ZipWriteJob {
       }
       for (const file of awaited) fail(`the archive lacks ${quote(file)}`);
       const zip = builder.finish();
-      return { bytes: takePending(), zip };
+      return { bytes: takePending(new ArrayBuffer(pendingLength)), zip };
     },
   };
 }

@@ -45,12 +45,8 @@ function serve(port: MessagePort): void {
       case 'select':
         job.select();
         return { id };
-      case 'write': {
-        const bytes = job.write(message.chunk);
-        // Frees it: V8 would let tens of megabytes of such chunks gather first.
-        message.chunk.buffer.transfer(0);
-        return { id, bytes };
-      }
+      case 'write':
+        return { id, bytes: job.write(message.chunk) };
       case 'finish':
         jobs.delete(id);
         return { id, ...job.finish() };

@@ -6,6 +6,7 @@ import { type ErrorKind, errorKinds, StoaError } from '../errors.ts';
 import { formatModuleVersion } from '../module/version.ts';
 import type { TreeFile } from '../module/zip-files.ts';
 import { namedError } from './named-error.ts';
+import { blockBytes, createZipBlocks } from './zip-blocks.ts';
 import type { WrittenZip, ZipOrder } from './zip-write-job.ts';
 
 /** Makes module zips in worker threads. */
@@ -26,6 +27,7 @@ export interface ZipTask extends ZipOrder {
   readonly files: readonly TreeFile[];
   /** An archive of these files, with names from the root of the repository. Its chunks are given away: nobody may look at them any more. */
   readonly tar: Readable;
+  /** What is written to it is used up when it says that it was written. */
   readonly into: Writable;
   readonly signal: AbortSignal;
 }
@@ -49,8 +51,8 @@ export interface FromZipWorker {
   readonly error?: { readonly kind: string; readonly message: string };
 }
 
-/** Bytes of the archive that may be with a worker before what it made of them was taken. */
-const maxBytesInFlight = 1024 * 1024;
+/** Blocks of the archive that may be with a worker before what it made of them was taken. */
+const maxBlocksInFlight = 8;
 
 /** A worker makes little but short-lived objects; with the room V8 gives by itself it takes 30 MB more for them. */
 const maxYoungGenerationSizeMb = 4;
@@ -75,6 +77,8 @@ interface Job {
 interface Session {
   /** The answer of the worker; a chunk is transferred to it. */
   ask(step: Step): Promise<FromZipWorker>;
+  /** True while nothing is asked that is not answered. */
+  readonly isIdle: boolean;
   close(): void;
 }
 
@@ -145,6 +149,9 @@ export function createZipWriter(options: { readonly threads: number }): ZipWrite
         }
         return answer.promise;
       },
+      get isIdle() {
+        return asked.length === 0;
+      },
       close() {
         signal.removeEventListener('abort', abort);
         jobs.delete(id);
@@ -190,8 +197,8 @@ export function createZipWriter(options: { readonly threads: number }): ZipWrite
 /** The bytes of the zip, and what it became. */
 async function* bytesOf(
   session: Session,
-  { files, ...task }: ZipTask,
-  chunks: AsyncIterable<Uint8Array>,
+  { files, into, ...task }: ZipTask,
+  pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, WrittenZip> {
   const { version, folder, goMod, licence, maxBytes } = task;
   const { path, version: number } = version;
@@ -204,34 +211,32 @@ async function* bytesOf(
     await session.ask({ type: 'list', files: part });
   }
   await session.ask({ type: 'select' });
-  const inFlight: { readonly length: number; readonly answer: Promise<FromZipWorker> }[] = [];
-  let bytesInFlight = 0;
-  for await (const bytes of chunks) {
-    const chunk = ownBytes(bytes);
-    const { length } = chunk;
-    inFlight.push({ length, answer: session.ask({ type: 'write', chunk }) });
-    bytesInFlight += length;
-    while (bytesInFlight > maxBytesInFlight) {
-      const oldest = inFlight.shift()!;
-      yield* some((await oldest.answer).bytes);
-      bytesInFlight -= oldest.length;
-    }
+  const blocks = createZipBlocks(into);
+  const inFlight: Promise<FromZipWorker>[] = [];
+
+  function send(): void {
+    inFlight.push(session.ask({ type: 'write', chunk: blocks.take() }));
   }
-  for (const { answer } of inFlight) yield* some((await answer).bytes);
-  const { bytes, zip } = await session.ask({ type: 'finish' });
-  yield* some(bytes);
-  return zip!;
+
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length; ) {
+      at += blocks.fill(piece.subarray(at));
+      // What does not fill a block yet waits for more only while there is something else to do.
+      if (blocks.filled === blockBytes || (at === piece.length && session.isIdle)) send();
+    }
+    free(piece);
+    while (inFlight.length > maxBlocksInFlight) yield* blocks.give((await inFlight.shift()!).bytes!);
+  }
+  if (blocks.filled > 0) send();
+  for (const answer of inFlight) yield* blocks.give((await answer).bytes!);
+  const last = await session.ask({ type: 'finish' });
+  yield* blocks.give(last.bytes!);
+  return last.zip!;
 }
 
-/** Nothing where there are no bytes: a first write is taken for the first bytes. */
-function* some(bytes: Uint8Array | undefined): Generator<Uint8Array> {
-  if (bytes !== undefined && bytes.length > 0) yield bytes;
-}
-
-/** The bytes in memory that holds nothing else, as what a pipe reads is, so that it can be given away. */
-function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const isWhole = bytes.buffer instanceof ArrayBuffer && bytes.length === bytes.buffer.byteLength;
-  return isWhole ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+/** Frees the memory of bytes that nobody looks at any more, where they have it for themselves, as what a pipe reads does. */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
 function draining(): StoaError {

@@ -76,7 +76,7 @@ export function askOf(source: Fetcher): Asked {
       const collect = (): Writable =>
         new Writable({
           write(chunk: Buffer, _encoding, callback) {
-            chunks.push(chunk);
+            chunks.push(Buffer.from(chunk));
             callback();
           },
         });

@@ -44,7 +44,7 @@ function make(
   const pieces: Uint8Array[] = [];
   for (let at = 0, i = 0; at < tar.length; i++) {
     const size = sizes[i % sizes.length]!;
-    pieces.push(job.write(tar.subarray(at, at + size)));
+    pieces.push(job.write(Uint8Array.from(tar.subarray(at, at + size))));
     at += size;
   }
   const { bytes, zip } = job.finish();
