@@ -126,6 +126,7 @@ export function createStash(options: StashOptions): Stash {
     recorder,
     memory,
     scratch,
+    pool,
     memoryFileBytes: limits.memoryFileBytes,
     deadlineMs: limits.downloadMs,
     life,

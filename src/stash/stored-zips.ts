@@ -1,10 +1,10 @@
-import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import type { Recorder } from '../catalog/recorder.ts';
 import { isStoaError, StoaError } from '../errors.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
+import { newFileFlags, nodeFiles } from '../storage/disk-files.ts';
+import type { PoolGate } from '../storage/pool-gate.ts';
 import type { Blob, BlobInfo, BlobStore } from '../storage/store.ts';
 import { createShare } from '../work/share.ts';
 import { inMemory } from './files.ts';
@@ -56,11 +56,12 @@ export function createStoredZips(options: {
   readonly memoryFileBytes: number;
   /** A path for the copy of a zip whose store has no local files. */
   readonly scratch: () => string;
+  readonly pool: PoolGate;
   readonly deadlineMs: number;
   readonly life: AbortSignal;
   readonly now: () => number;
 }): StoredZips {
-  const { store, publisher, proof, withdrawal, verifier, recorder, memory, life } = options;
+  const { store, publisher, proof, withdrawal, verifier, recorder, memory, pool, life } = options;
   const verdicts = createTier<Verdict>(64 * 1024 * 1024);
   // Who asks again is told why, not cut again.
   const refused = createTier<{ readonly identity: string; readonly error: StoaError }>(1024 * 1024);
@@ -82,7 +83,7 @@ export function createStoredZips(options: {
     if (blob.file !== undefined) return verifyFile(version, blob.file, blob.size, signal);
     const copy = options.scratch();
     try {
-      await pipeline(blob.read(), createWriteStream(copy, { flags: 'wx' }), { signal });
+      await copyTo(copy, blob.read(), pool, signal);
       return await verifyFile(version, copy, blob.size, signal);
     } finally {
       await rm(copy, { force: true });
@@ -243,4 +244,19 @@ export function createStoredZips(options: {
         verdicts.set(key, { identity: info.identity, ...about }, key.length + info.identity.length);
     },
   };
+}
+
+/** Writes the chunks to a new file, each before the next is asked for, since their memory may be used again. */
+async function copyTo(
+  file: string,
+  chunks: AsyncIterable<Uint8Array>,
+  pool: PoolGate,
+  signal: AbortSignal,
+): Promise<void> {
+  const fd = await pool.run(() => nodeFiles.open(file, newFileFlags), signal);
+  try {
+    for await (const chunk of chunks) await pool.run(() => nodeFiles.write(fd, chunk), signal);
+  } finally {
+    await nodeFiles.close(fd);
+  }
 }

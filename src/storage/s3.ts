@@ -89,6 +89,8 @@ export function createS3Store(options: S3StoreOptions): S3Store {
     async prove() {
       try {
         if (options.createBucket === true) await makeBucket();
+        // One question first: a store that cannot be reached is told sooner than by all who race.
+        await listS3(reads, '', undefined).next();
         await proveConditionalWrites(
           subject,
           {
