@@ -36,16 +36,54 @@ require (
 )
 `;
 
+function inherited(): Record<string, string> {
+  return Object.fromEntries(
+    network.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
+}
+
+const verified = `module example.com/project
+
+go 1.24
+
+require (
+	github.com/gin-gonic/gin v1.12.0
+	golang.org/x/net v0.48.0
+	golang.org/x/tools v0.40.0
+)
+`;
+
+test.skipIf(go === undefined || !isWanted)(
+  'real modules are verified against the real database, and again by go when both are gone',
+  { timeout: 300_000 },
+  async () => {
+    const { stdout } = await runGo(['env', 'GOPROXY'], { cwd: tmpdir(), env: process.env });
+    const settings = { upstream: stdout.trim(), env: { ...inherited(), STOA_SUMDB: 'sum.golang.org' } };
+    await using stoa = await startStoa(settings);
+    const download = async (url: string): Promise<string> => {
+      await using home = await openGoHome(url);
+      const cwd = await home.project({ 'go.mod': verified });
+      const env = { GOSUMDB: 'sum.golang.org', GOFLAGS: '-modcacherw -mod=mod' };
+      await home.run(['mod', 'download', 'all'], { cwd, env });
+      return readFile(`${cwd}/go.sum`, 'utf8');
+    };
+    const goSum = await download(stoa.url);
+    expect(goSum.split('\n').length).toBeGreaterThan(50);
+    await stoa.stop();
+    await using offline = await startStoa({ ...settings, upstream: 'off', data: stoa.data });
+    expect(await download(offline.url)).toBe(goSum);
+  },
+);
+
 test.skipIf(go === undefined || !isWanted)(
   'a project downloads and builds from the upstream of this machine',
   { timeout: 300_000 },
   async () => {
     const { stdout } = await runGo(['env', 'GOPROXY'], { cwd: tmpdir(), env: process.env });
-    const inherited = network.flatMap((name) => {
-      const value = process.env[name];
-      return value === undefined ? [] : [[name, value] as const];
-    });
-    await using stoa = await startStoa({ upstream: stdout.trim(), env: Object.fromEntries(inherited) });
+    await using stoa = await startStoa({ upstream: stdout.trim(), env: inherited() });
     await using home = await openGoHome(stoa.url);
     const cwd = await home.project({ 'go.mod': goMod, 'main.go': main });
     await home.run(['mod', 'tidy'], { cwd });
