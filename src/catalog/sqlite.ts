@@ -32,7 +32,10 @@ export function openSqlite(file: string, options: { readonly readOnly?: boolean 
   if (!readOnly) mkdirSync(dirname(file), { recursive: true });
   const database = new DatabaseSync(file, { timeout: busyMs, readOnly });
   try {
-    if (!readOnly) database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+    if (!readOnly) {
+      useWriteAheadLog(database);
+      database.exec('PRAGMA synchronous = FULL');
+    }
   } catch (error) {
     database.close();
     throw error;
@@ -57,6 +60,26 @@ export function openSqlite(file: string, options: { readonly readOnly?: boolean 
       if (database.isOpen) database.close();
     },
   };
+}
+
+/** SQLite waits for no lock in this one statement, and of processes that open a new file at once only one gets it. */
+function useWriteAheadLog(database: DatabaseSync): void {
+  const deadline = Date.now() + busyMs;
+  for (;;) {
+    try {
+      database.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+/** SQLITE_BUSY, in any of its extended forms. */
+function isBusy(error: unknown): boolean {
+  const { errcode } = error as { readonly errcode?: number };
+  return errcode !== undefined && (errcode & 0xff) === 5;
 }
 
 /** Prepared statements that are kept: the catalog has a few dozen. */

@@ -73,7 +73,8 @@ test('processes that open a new file at once make one catalog of it', { timeout:
   const said = children.map(async ({ stdin, stdout }) => {
     const data = once(stdout, 'data');
     stdin.end('go\n');
-    return String((await data)[0]).trim();
+    const [text] = await Promise.race([data, once(stdout, 'end').then(() => ['nothing'])]);
+    return String(text).trim();
   });
   const answers = await Promise.all(said);
   expect(answers.filter((answer) => answer === 'first')).toHaveLength(1);
