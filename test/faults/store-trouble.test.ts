@@ -1,4 +1,5 @@
-import { open, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Stoa, startStoa } from '../fakes/stoa.ts';
@@ -26,15 +27,20 @@ const modules = [
 ];
 
 let mount: Mount;
+let data: string;
 let upstream: FakeUpstream;
 let stoa: Stoa;
 describe.skipIf(!mountable)('a store that cannot be written', () => {
   beforeEach(async () => {
     mount = await openMount(6 * 2 ** 20);
+    // The store alone: nothing can be made read-only while the catalog's files are open for writing.
+    data = await mkdtemp(join(tmpdir(), 'trouble-'));
+    await mkdir(join(mount.path, 'store'));
+    await symlink(join(mount.path, 'store'), join(data, 'store'));
     upstream = await startUpstream({ modules });
     stoa = await startStoa({
       upstream: upstream.url,
-      data: mount.path,
+      data,
       // Hits come from the disk, so that they cannot go on by memory alone.
       env: { STOA_CACHE_MEMORY: '0', STOA_FRESH_ANSWER: '0', STOA_FRESH_REVALIDATE: '0' },
     });
@@ -45,6 +51,7 @@ describe.skipIf(!mountable)('a store that cannot be written', () => {
     await stoa[Symbol.asyncDispose]();
     await mount[Symbol.asyncDispose]();
     await upstream.close();
+    await rm(data, { recursive: true });
   });
 
   test('since the disk is full: hits go on, misses say so, and it is well again when there is space', async () => {
