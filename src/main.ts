@@ -73,6 +73,14 @@ const commands: readonly Command[] = [
     run: async (invocation) => (await import('./cli/ledger.ts')).checkLedger(invocation),
   },
   {
+    name: 'verify',
+    usage:
+      '[pattern …] [--purge] [--backup folder] [--offline] [--resume] [--json] [--workers number] [--setting value …]',
+    summary: 'Read all that is stored again, and hold it against its hashes and the checksum database.',
+    takesSettings: true,
+    run: async (invocation) => (await import('./cli/verify.ts')).verify(invocation),
+  },
+  {
     name: 'version',
     usage: '',
     summary: 'Show the version.',

@@ -11,8 +11,8 @@ interface Tombstone {
   readonly reason: string;
   /** RFC 3339. */
   readonly time: string;
-  /** `administrator`: answered 410 from then on. `database`: the checksum database contradicted it; the right content may come again. */
-  readonly by: 'administrator' | 'database';
+  /** `administrator`: answered 410 from then on. `database`: the checksum database contradicted it; `verification`: its bytes had rotted. The right content may come again. */
+  readonly by: 'administrator' | 'database' | 'verification';
   /** The h1 of what was taken away. */
   readonly h1?: string;
   /** An administrator took the withdrawal back. */

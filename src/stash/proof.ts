@@ -97,6 +97,35 @@ export function createProof(options: {
 }
 
 /**
+ * The same for whoever asks for many versions in a row: when a database could not be reached a few times, nobody is asked any
+ * more, so that not each of them waits for it in vain.
+ */
+export function giveUpSoon(proof: Proof): Proof {
+  let failures = 0;
+  return {
+    async ask(version, asking) {
+      if (failures >= maxFailures)
+        throw new StoaError(
+          'upstream',
+          `${formatModuleVersion(version)}: not verified: its checksum database is not asked any more, since it could not be reached`,
+        );
+      try {
+        const word = await proof.ask(version, asking);
+        failures = 0;
+        return word;
+      } catch (error) {
+        const hasAnswered = isStoaError(error) && isStoaError(error.cause, 'notFound');
+        if (isStoaError(error) && unreachable.includes(error.kind) && !hasAnswered) failures++;
+        throw error;
+      }
+    },
+    recall: proof.recall,
+  };
+}
+
+const maxFailures = 3;
+
+/**
  * The source has it and the database does not: no absence, since the go command would walk around it to the source. It may be
  * the database that could not fetch it.
  */

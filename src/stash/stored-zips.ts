@@ -1,12 +1,11 @@
-import { rm } from 'node:fs/promises';
 import type { Recorder } from '../catalog/recorder.ts';
 import { isStoaError, StoaError } from '../errors.ts';
 import { formatKey } from '../module/target.ts';
 import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
-import { newFileFlags, nodeFiles } from '../storage/disk-files.ts';
 import type { PoolGate } from '../storage/pool-gate.ts';
 import type { Blob, BlobInfo, BlobStore } from '../storage/store.ts';
 import { createShare } from '../work/share.ts';
+import { examineBlob } from './examine-blob.ts';
 import { inMemory } from './files.ts';
 import type { Ask, Opened } from './modules.ts';
 import { createOpenZips, type Lease } from './open-zips.ts';
@@ -69,25 +68,8 @@ export function createStoredZips(options: {
   const shareCheck = createShare<Verdict>({ deadlineMs: options.deadlineMs, life });
   const shareLoad = createShare<Opened>({ deadlineMs: options.deadlineMs, life });
 
-  async function verifyFile(
-    version: ModuleVersion,
-    file: string,
-    size: number,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const verification = verifier.begin(version, file);
-    return (await verification.finish(size, signal)).h1;
-  }
-
-  async function hashBlob(version: ModuleVersion, blob: Blob, signal: AbortSignal): Promise<string> {
-    if (blob.file !== undefined) return verifyFile(version, blob.file, blob.size, signal);
-    const copy = options.scratch();
-    try {
-      await copyTo(copy, blob.read(), pool, signal);
-      return await verifyFile(version, copy, blob.size, signal);
-    } finally {
-      await rm(copy, { force: true });
-    }
+  async function hashOf(version: ModuleVersion, blob: Blob, signal: AbortSignal): Promise<string> {
+    return (await examineBlob({ verifier, pool, scratch: options.scratch }, version, blob, signal)).h1;
   }
 
   async function openBlob(version: ModuleVersion, signal: AbortSignal): Promise<Blob> {
@@ -100,7 +82,7 @@ export function createStoredZips(options: {
   async function check(version: ModuleVersion, signal: AbortSignal): Promise<Verdict> {
     await using blob = await openBlob(version, signal);
     const [h1, published, vouched] = await Promise.all([
-      hashBlob(version, blob, signal),
+      hashOf(version, blob, signal),
       publisher.readZipHash(version, signal),
       proof.recall(version, signal),
     ]);
@@ -235,7 +217,7 @@ export function createStoredZips(options: {
     },
     async hash(version, signal) {
       await using blob = await openBlob(version, signal);
-      return hashBlob(version, blob, signal);
+      return hashOf(version, blob, signal);
     },
     async trust(version, about) {
       const key = formatKey(version.path, version.version, 'zip');
@@ -244,19 +226,4 @@ export function createStoredZips(options: {
         verdicts.set(key, { identity: info.identity, ...about }, key.length + info.identity.length);
     },
   };
-}
-
-/** Writes the chunks to a new file, each before the next is asked for, since their memory may be used again. */
-async function copyTo(
-  file: string,
-  chunks: AsyncIterable<Uint8Array>,
-  pool: PoolGate,
-  signal: AbortSignal,
-): Promise<void> {
-  const fd = await pool.run(() => nodeFiles.open(file, newFileFlags), signal);
-  try {
-    for await (const chunk of chunks) await pool.run(() => nodeFiles.write(fd, chunk), signal);
-  } finally {
-    await nodeFiles.close(fd);
-  }
 }

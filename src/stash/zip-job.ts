@@ -17,6 +17,8 @@ export interface ZipFacts {
   readonly h1: string;
   /** SHA-256, in hex, of the zip's go.mod with its CRLF made LF; absent where the zip has none. */
   readonly goMod?: string;
+  /** Bytes of its files' content. */
+  readonly inflated: number;
 }
 
 /** The checking and hashing of one zip, begun while it still grows. */
@@ -173,6 +175,7 @@ export function createZipJob(module: ModuleVersion, readAt: ReadAt): ZipJob {
     checkZip(module, size, entries);
     const files: { name: string; sha256: Uint8Array }[] = [];
     let goMod: string | undefined;
+    let inflated = 0;
     for (const entry of entries) {
       const dataStart = entryDataOffset(entry, readAt);
       const guess = guesses.get(entry.headerOffset);
@@ -183,9 +186,10 @@ export function createZipJob(module: ModuleVersion, readAt: ReadAt): ZipJob {
             ? hashWhole(entry, readAt(dataStart, entry.compressedSize))
             : await hashStreamed(entry, dataStart);
       files.push({ name: entry.name, sha256: known.sha256 });
+      inflated += entry.size;
       if ('goMod' in known && known.goMod !== undefined) goMod = known.goMod;
     }
-    return { h1: hash1(files), ...(goMod !== undefined && { goMod }) };
+    return { h1: hash1(files), inflated, ...(goMod !== undefined && { goMod }) };
   }
 
   return {

@@ -61,12 +61,12 @@ describe('stoa', () => {
     [['srve'], 'stoa: unknown command "srve"; did you mean serve?\n'],
     [
       ['config'],
-      'stoa: unknown command "config"; there are serve, config show, config check, doctor, events, jobs, ledger init, ledger key, ledger verify, version, help\n',
+      'stoa: unknown command "config"; there are serve, config show, config check, doctor, events, jobs, ledger init, ledger key, ledger verify, verify, version, help\n',
     ],
     [['config', 'chekc'], 'stoa: unknown command "config chekc"; did you mean config check?\n'],
     [
       ['xyzzy'],
-      'stoa: unknown command "xyzzy"; there are serve, config show, config check, doctor, events, jobs, ledger init, ledger key, ledger verify, version, help\n',
+      'stoa: unknown command "xyzzy"; there are serve, config show, config check, doctor, events, jobs, ledger init, ledger key, ledger verify, verify, version, help\n',
     ],
     [['help', 'srve'], 'stoa: unknown command "srve"; did you mean serve?\n'],
     [['version', 'now'], 'stoa version: unexpected argument "now"\n'],

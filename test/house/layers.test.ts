@@ -69,9 +69,10 @@ const layers: Readonly<Record<string, Layer>> = {
       'stores/open.ts',
       'sumdb/ledger-signer.ts',
       'sumdb/ledger-verify.ts',
+      'verification.ts',
     ],
     // What it reads, in a few words.
-    types: ['catalog/catalog.ts'],
+    types: ['catalog/catalog.ts', 'verification.ts', 'stash/inspect.ts'],
   },
   // What `app.ts` knows of the way out, which `stoa doctor` goes too.
   sources: {
@@ -82,6 +83,22 @@ const layers: Readonly<Record<string, Layer>> = {
   // The store of the settings. A remote one is reached through the proxy and with the authorities that the sources are.
   stores: {
     imports: ['errors.ts', 'observe', 'module', 'net', 'storage', 'sources/outside.ts', 'config'],
+  },
+  // What `stoa verify` takes of what `app.ts` takes for the server.
+  'verification.ts': {
+    imports: [
+      'errors.ts',
+      'storage',
+      'catalog',
+      'fetch',
+      'sources',
+      'stash',
+      'stores',
+      'sumdb',
+      'observe',
+      'cli/version.ts',
+    ],
+    types: ['config/schema.ts', 'module/version.ts', 'net/client.ts'],
   },
   'app.ts': {
     imports: [
