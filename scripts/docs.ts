@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AthensMeaning, athensSettings } from '../src/config/athens-table.ts';
-import { type NamedSetting, named } from '../src/config/schema.ts';
+import type { NamedSetting } from '../src/config/named-setting.ts';
+import { named } from '../src/config/schema.ts';
 import { isComputed } from '../src/config/setting.ts';
 import { errorKinds } from '../src/errors.ts';
 

@@ -130,13 +130,50 @@ export function readNetrcFile({ text, source, readFile }: Given): Told {
 }
 
 function machinesIn(file: string, readFile: ReadFile): string[] {
+  return parseNetrc(contentOf(file, readFile)).map(({ machine }) => machine);
+}
+
+/** Of a file that cannot be read, nothing: the setting itself tells why. */
+function contentOf(file: string, readFile: ReadFile): string {
   try {
-    return parseNetrc(readFile(file)).map(({ machine }) => machine);
+    return readFile(file);
   } catch {
-    // The setting itself tells why.
-    return [];
+    return '';
   }
 }
+
+/**
+ * A configuration of Mercurial is of use where Mercurial repositories are read, which takes the go command. What it holds
+ * serves the modules that the hosts in it name, private or not.
+ */
+export function readHgrcFile({ text, source, textOf, readFile }: Given): Told {
+  if (text === '') return {};
+  const entries: Entry[] = [
+    { name: 'vcs.go', raw: textOf('GoBinary') || 'go', source },
+    { name: 'vcs.hgrc_file', raw: text, source },
+  ];
+  const raw = hostsInHgrc(text, readFile);
+  return { entries: raw.length === 0 ? entries : [...entries, { name: 'vcs.hgrc_modules', raw, source }] };
+}
+
+/** The hosts of the prefixes in `[auth]`, which are URLs with or without a scheme, or `*`. */
+function hostsInHgrc(file: string, readFile: ReadFile): string[] {
+  let section = '';
+  const hosts = new Set<string>();
+  for (const line of contentOf(file, readFile).split('\n')) {
+    section = /^\[([^[]+)\]/.exec(line)?.[1] ?? section;
+    const prefix = /^\S+\.prefix\s*=\s*(?:\w+:\/\/)?([^\s/:]+)/.exec(line)?.[1];
+    if (section === 'auth' && prefix !== undefined && /^[\w.-]+$/.test(prefix)) hosts.add(prefix);
+  }
+  return [...hosts];
+}
+
+export function readGoBinary({ textOf }: Given): Told {
+  return textOf('HGRCPath') ? {} : { idle: noGoCommand };
+}
+
+/** Why what tunes the go command has no effect here. */
+export const noGoCommand = 'Stoa downloads without the go command';
 
 /** The environment that Athens gives the go command: what it asks of the command is what is asked of Stoa. */
 export function readGoVariables({ text, source }: Given): Told {
@@ -165,7 +202,7 @@ export function readGoVariables({ text, source }: Given): Told {
 
   return {
     entries,
-    ...(idle.length > 0 && { idle: `${idle.join(', ')} in it: Stoa downloads without the go command` }),
+    ...(idle.length > 0 && { idle: `${idle.join(', ')} in it: ${noGoCommand}` }),
     ...(refused.length > 0 && { problem: notAvailable(source, `what ${refused.join(', ')} asks for`) }),
   };
 }

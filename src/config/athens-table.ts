@@ -1,11 +1,14 @@
 import {
   type Given,
+  noGoCommand,
   readCredentialsEndpoint,
   readCredentialsPath,
   readDiskRoot,
   readFileIfThere,
   readGithubToken,
+  readGoBinary,
   readGoVariables,
+  readHgrcFile,
   readMinioEndpoint,
   readNetrcFile,
   readNoSumPatterns,
@@ -37,7 +40,6 @@ export type AthensMeaning =
   /** It asks for a part that is not built yet, unless its value (in lower case) is one of `unless`. */
   | { readonly kind: 'later'; readonly what: string; readonly unless: readonly string[] };
 
-const noGoCommand = 'Stoa downloads without the go command';
 /** Why a setting of a store that is not selected has no effect. */
 export const otherStorage = 'it belongs to a type of storage that is not selected';
 const otherLock = 'it belongs to a type of single flight that is not selected';
@@ -47,7 +49,11 @@ const isFalse = ['', 'false', 'f', '0'];
 
 /** Every key of config.toml and every variable of Athens v0.18, and those that older sample files still hold. */
 export const athensSettings: readonly AthensSetting[] = [
-  row('GoBinary', 'GO_BINARY_PATH', idle(noGoCommand)),
+  row('GoBinary', 'GO_BINARY_PATH', {
+    kind: 'rule',
+    doc: '`vcs.go` where `HGRCPath` is set; else without effect: Stoa downloads without the go command',
+    read: readGoBinary,
+  }),
   row('GoEnv', 'GO_ENV', idle('development and production are the same to Stoa')),
   row('GoBinaryEnvVars', 'ATHENS_GO_BINARY_ENV_VARS', {
     kind: 'rule',
@@ -105,7 +111,11 @@ export const athensSettings: readonly AthensSetting[] = [
     doc: '`credentials` with one entry: a token for `github.com` that serves the modules there',
     read: readGithubToken,
   }),
-  row('HGRCPath', 'ATHENS_HGRC_PATH', later('reading Mercurial repositories', '')),
+  row('HGRCPath', 'ATHENS_HGRC_PATH', {
+    kind: 'rule',
+    doc: '`vcs.hgrc_file`, `vcs.hgrc_modules` with the hosts in its `[auth]`, and `vcs.go` with `GoBinary` or `go`: Mercurial repositories are read through the go command',
+    read: readHgrcFile,
+  }),
   row('TraceExporter', 'ATHENS_TRACE_EXPORTER', later('tracing', '')),
   row('TraceExporterURL', 'ATHENS_TRACE_EXPORTER_URL', idle('no exporter of traces is selected')),
   row('TraceSamplingFraction', 'ATHENS_TRACE_SAMPLING_FRACTION', idle('no exporter of traces is selected')),

@@ -6,7 +6,7 @@ export type Sources = ReadonlyMap<string, string>;
 
 /** Sentences about settings that can't hold together; each names both and where they come from. */
 export function contradictions(settings: Settings, sources: Sources): string[] {
-  const { tls, storage, cache, net } = settings;
+  const { tls, storage, cache, net, vcs } = settings;
   const said = (name: string) => sources.get(name) !== 'default';
   const from = (name: string) => (said(name) ? `from ${sources.get(name)}` : 'the default');
   const problems: string[] = [];
@@ -23,10 +23,15 @@ export function contradictions(settings: Settings, sources: Sources): string[] {
     );
   }
   problems.push(...contradictionsOfS3(settings, sources));
-  if (net.netrcModules.length > 0 && net.netrcFile === undefined) {
-    problems.push(
-      `net.netrc_modules (${from('net.netrc_modules')}) has no effect without net.netrc_file, which is not set (${from('net.netrc_file')})`,
-    );
+  for (const [name, isSet, needed, isThere] of [
+    ['net.netrc_modules', net.netrcModules.length > 0, 'net.netrc_file', net.netrcFile !== undefined],
+    ['vcs.hgrc_modules', vcs.hgrcModules.length > 0, 'vcs.hgrc_file', vcs.hgrcFile !== undefined],
+    ['vcs.hgrc_file', vcs.hgrcFile !== undefined, 'vcs.go', vcs.go !== undefined],
+  ] as const) {
+    if (isSet && !isThere)
+      problems.push(
+        `${name} (${from(name)}) has no effect without ${needed}, which is not set (${from(needed)})`,
+      );
   }
   if (cache.memoryFileBytes > cache.memoryBytes && said('cache.memory_file')) {
     problems.push(

@@ -1,4 +1,4 @@
-import type { NamedSetting } from './schema.ts';
+import type { NamedSetting } from './named-setting.ts';
 
 /** What somebody said about a setting. */
 export interface Entry {

@@ -10,7 +10,8 @@ import { askGoProxy } from './go-env.ts';
 import { inheritUpstream } from './inherit.ts';
 import { type Entry, joinLayers, type Layer, layer } from './layer.ts';
 import type { Machine } from './machine.ts';
-import { type NamedSetting, named, type Settings } from './schema.ts';
+import type { NamedSetting } from './named-setting.ts';
+import { named, type Settings } from './schema.ts';
 import { isComputed } from './setting.ts';
 import { readValue } from './value.ts';
 

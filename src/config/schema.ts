@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { Credential } from '../net/credentials.ts';
 import { parseDatabaseList } from '../sumdb/database-list.ts';
 import type { Machine } from './machine.ts';
+import { type NamedSetting, nameSettings } from './named-setting.ts';
 import { type Setting, setting } from './setting.ts';
 import { credentials, routes } from './tables.ts';
 import {
@@ -380,9 +381,33 @@ const schema = {
       4 * 2 ** 30,
       'Address space of one such process, where the system has such a limit.',
     ),
-    path: setting(text, '/usr/local/bin:/usr/bin:/bin', 'Folders where git and ssh are looked for.', {
-      inherits: ['PATH'],
-    }),
+    path: setting(
+      text,
+      '/usr/local/bin:/usr/bin:/bin',
+      'Folders where git, ssh, hg, svn and fossil are looked for.',
+      { inherits: ['PATH'] },
+    ),
+    go: setting(
+      optional(path),
+      undefined,
+      'The go command that reads Mercurial, Subversion and Fossil repositories: its file, or a name that `vcs.path` leads to. Without one, modules from such repositories are 404. See [other systems](other-systems.md).',
+    ),
+    goCacheBytes: setting(
+      bytes('1MiB', '1TiB'),
+      2 * 2 ** 30,
+      'Bytes of what `vcs.go` keeps of repositories; beyond it those go that were not used for longest.',
+    ),
+    goProcesses: setting(integer(1, 1_000), 4, 'Processes of `vcs.go` at once, one for a repository.'),
+    hgrcFile: setting(
+      optional(file),
+      undefined,
+      'A configuration file of Mercurial with credentials in `[auth]`; they serve the private modules.',
+    ),
+    hgrcModules: setting(
+      patterns,
+      [],
+      'Patterns of further modules, beside the private ones, that `vcs.hgrc_file` is used for.',
+    ),
   },
 
   cache: {
@@ -440,42 +465,8 @@ export type Settings = ValuesOf<typeof schema>;
 
 type ValuesOf<S> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : ValuesOf<S[K]> };
 
-/** A setting with everything it is called. */
-export interface NamedSetting {
-  readonly setting: Setting<unknown>;
-  /** The keys that lead to it in `schema` and in `Settings`: one, or a group and one. */
-  readonly keys: readonly string[];
-  /** In a TOML file, and in messages: `http.header_timeout`. */
-  readonly name: string;
-  /** `STOA_HTTP_HEADER_TIMEOUT` */
-  readonly variable: string;
-  /** `--http-header-timeout`; for a secret that of its file, since arguments are seen by every user of a machine. */
-  readonly flag: string;
-}
-
 /** All settings, in the order of `schema`. */
-export const named: readonly NamedSetting[] = walk(schema, []);
-
-function walk(part: object, keys: readonly string[]): NamedSetting[] {
-  return Object.entries(part).flatMap(([key, value]) => {
-    const path = [...keys, key];
-    return 'doc' in value ? [nameSetting(value, path)] : walk(value, path);
-  });
-}
-
-function nameSetting(setting: Setting<unknown>, keys: readonly string[]): NamedSetting {
-  const name = keys
-    .map((key) => key.replace(/(Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
-    .join('.');
-  const flag = `--${name.replace(/[._]/g, '-')}`;
-  return {
-    setting,
-    keys,
-    name,
-    variable: `STOA_${name.replaceAll('.', '_').toUpperCase()}`,
-    flag: setting.secret ? `${flag}-file` : flag,
-  };
-}
+export const named: readonly NamedSetting[] = nameSettings(schema, []);
 
 /** An absent home folder is an empty name, which the type refuses. */
 function dataFolder({ platform, uid, env, home }: Machine): string {

@@ -33,8 +33,8 @@ export interface DirectOptions {
   readonly openRepo: (root: RepoRoot, path: string, signal: AbortSignal) => Promise<Repo>;
   /** The client of the module proxy at a URL, for roots that name one. */
   readonly upstream: (url: string) => Fetcher;
-  /** For roots under other systems than git; without it they are `notFound`. */
-  readonly otherSystems?: Fetcher;
+  /** The source of a root under another system than git; without it there are none. */
+  readonly otherSystems?: (root: RepoRoot) => Fetcher;
   readonly zips: Pick<ZipWriter, 'writeModuleZip'>;
   readonly gate: Gate;
 }
@@ -74,11 +74,8 @@ export function createDirect(options: DirectOptions): Fetcher {
     const root = await options.discover(path, signal);
     if (root.isMod === true) return { other: options.upstream(root.url) };
     if (root.vcs !== 'git') {
-      if (options.otherSystems !== undefined) return { other: options.otherSystems };
-      throw new StoaError(
-        'notFound',
-        `${path}: its repository ${root.url} is one of ${root.vcs}, and only git repositories are read here; name an upstream for it`,
-      );
+      if (options.otherSystems !== undefined) return { other: options.otherSystems(root) };
+      throw notRead(path, root);
     }
     const place = placeModule(path, root.root, root.subdir);
     return { view: openRepoView(place, await options.openRepo(root, path, signal), facts, signal) };
@@ -175,6 +172,14 @@ export function createDirect(options: DirectOptions): Fetcher {
     const order = { version, folder: dir, goMod: text, licence, maxBytes: maxZipBytes };
     await options.zips.writeModuleZip({ ...order, files, tar, into, signal });
   }
+}
+
+/** What it means that a repository is under another system than git, and no go command reads it. */
+export function notRead(path: string, { url, vcs }: RepoRoot): StoaError {
+  return new StoaError(
+    'notFound',
+    `${path}: its repository ${url} is one of ${vcs}, which is not read here: name a go command in vcs.go, or an upstream for it`,
+  );
 }
 
 async function list(view: RepoView): Promise<FetchedList> {

@@ -1,17 +1,15 @@
 import { isStoaError, StoaError } from '../errors.ts';
-import { matchesPatterns } from '../module/pattern.ts';
-import { quote } from '../module/quote.ts';
 import { parseAddress } from '../net/address.ts';
 import type { HttpClient, HttpReply } from '../net/client.ts';
 import type { Credentials } from '../net/credentials.ts';
-import type { Login } from '../net/login.ts';
 import type { Reach } from '../net/reach.ts';
-import type { Remote, RemoteSsh } from '../vcs/remote.ts';
+import type { Remote } from '../vcs/remote.ts';
 import { createShare } from '../work/share.ts';
 import type { Gate } from './gate.ts';
 import type { IsInsecure } from './meta-page.ts';
 import { namedError } from './named-error.ts';
 import { createRecent } from './recent.ts';
+import { folderRemote, inOurName, parsePublicUrl, parseUrl, sshRemote } from './remote-ways.ts';
 import { formatRepoUrl, parseRepoUrl, type RepoUrl } from './repo-url.ts';
 import { type Rewrite, rewriteUrl } from './rewrite.ts';
 import { statusError } from './status-error.ts';
@@ -115,69 +113,21 @@ export function createRemotes(options: RemotesOptions): ResolveRemote {
       fetchUrl,
       ...('proxy' in way ? { proxy: way.proxy.href } : { resolve: resolveEntries(place, way.addresses) }),
     };
-    const chosen = credentials.choose(target, { module: path, redirected: true });
-    const login = await chosen?.login(signal);
-    if (chosen === undefined || login === undefined || 'none' in login) return { ...remote, key: fetchUrl };
-    return withLogin({ ...remote, key: `${fetchUrl} ${chosen.id}` }, login);
-  }
-
-  async function overSsh(asked: RepoUrl, url: string, path: string, signal: AbortSignal): Promise<Remote> {
-    const target = new URL(formatRepoUrl(asked));
-    const chosen = credentials.choose(target, { module: path, redirected: true });
-    if (chosen?.secret.kind !== 'ssh') {
-      throw new StoaError('notFound', `${url}: we have no SSH key that serves this module`);
-    }
-    const way = await reach(target, signal);
-    if ('proxy' in way) throw new StoaError('internal', `${url}: ssh has no proxy`);
-    const { identityFile, agentSocket, knownHostsFile } = chosen.secret;
-    const ssh: RemoteSsh = {
-      hostName: way.addresses[0],
-      hostKeyAlias: aliasOf(asked),
-      ...(identityFile !== undefined && { identityFile }),
-      ...(agentSocket !== undefined && { agentSocket }),
-      ...(knownHostsFile !== undefined && { knownHostsFile }),
-    };
-    // Who runs this server is nobody there; the large hosts all have this user.
-    const fetchUrl = formatRepoUrl(asked).replace('://', `://${asked.user || 'git'}@`);
-    return { url, fetchUrl, key: `${fetchUrl} ${chosen.id}`, ssh };
+    return inOurName(credentials, remote, target, path, signal);
   }
 
   return async (url, path, signal) => {
     try {
-      const stated = parsed(url);
-      if (stated.scheme === 'file' || (stated.scheme === 'http' && !isInsecure(path))) {
-        throw new StoaError('notFound', `${url} is no URL that is safe to read from`);
-      }
-      const asked = parsed(rewriteUrl(url, rewrites));
-      if (asked.scheme === 'ssh') return await overSsh(asked, url, path, signal);
+      const stated = parsePublicUrl(url, isInsecure(path));
+      const asked = parseUrl(rewriteUrl(url, rewrites));
+      // Who runs this server is nobody there; the large hosts all have this user.
+      if (asked.scheme === 'ssh') return await sshRemote(options, { asked, url, path, user: 'git' }, signal);
       if (asked.scheme !== 'file') return await overHttp(asked, url, path, signal);
-      // A folder has no credential that could be missing, and may hold what is private.
-      const isPrivate = matchesPatterns(privatePatterns, importPathOf(stated));
-      if (isPrivate && !matchesPatterns(privatePatterns, path)) {
-        throw new StoaError('notFound', `${url} is a private repository, and this module is not private`);
-      }
-      const fetchUrl = formatRepoUrl(asked);
-      return { url, fetchUrl, key: fetchUrl };
+      return folderRemote(privatePatterns, { stated, asked, url, path });
     } catch (error) {
       throw namedError(error, path, signal);
     }
   };
-}
-
-function parsed(url: string): RepoUrl {
-  const found = parseRepoUrl(url);
-  if ('problem' in found) throw new StoaError('notFound', `${quote(url)} is ${found.problem}`);
-  return found;
-}
-
-/** What a repository would be called as a module, however its URL is written. */
-function importPathOf({ host, path }: RepoUrl): string {
-  return (
-    host +
-    decodeURIComponent(path)
-      .replace(/\/+/g, '/')
-      .replace(/\.git$/, '')
-  );
 }
 
 /** The address of the repository that answered. */
@@ -194,28 +144,9 @@ function placeOf(url: string, reply: HttpReply): RepoUrl {
   return place;
 }
 
-/** The remote as who has this login asks it. */
-function withLogin(remote: Remote, login: Login): Remote {
-  const { header, basic } = login;
-  return {
-    ...remote,
-    credential: basic ?? { header: `${header.name}: ${header.value}` },
-    async renew(signal) {
-      const other = await login.refused(signal);
-      return other && withLogin(remote, other);
-    },
-  };
-}
-
 /** None where the host is written as an address: there is nothing to look up. */
 function resolveEntries({ scheme, host, port }: RepoUrl, addresses: readonly string[]): string[] {
   if (parseAddress(host) !== undefined) return [];
   const shown = addresses.map((address) => (address.includes(':') ? `[${address}]` : address));
   return [`${host}:${port.slice(1) || (scheme === 'https' ? 443 : 80)}:${shown.join(',')}`];
-}
-
-/** The name of a host in a file of known hosts. */
-function aliasOf({ host, port }: RepoUrl): string {
-  const bare = host.replace(/^\[|\]$/g, '');
-  return port === '' || port === ':22' ? bare : `[${bare}]${port}`;
 }

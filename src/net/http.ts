@@ -9,13 +9,14 @@ import { createNamedHosts } from './guard.ts';
 import { askInOurName } from './in-our-name.ts';
 import type { Login } from './login.ts';
 import { createLookup, type Resolve } from './lookup.ts';
-import { createPool, proxyRefusal } from './pool.ts';
+import { createPool } from './pool.ts';
 import { createProxyChoice, type ProxySettings } from './proxy-env.ts';
 import { firstHop, type Hop, nextHop } from './redirect.ts';
 import { limitOf, toReply } from './reply.ts';
 import { backoffMs, isPassingStatus, parseRetryAfter } from './retry.ts';
 import { openScope, type Scope } from './scope.ts';
 import { createTrust } from './trust.ts';
+import { proxyRefusal } from './tunnel.ts';
 
 export interface HttpClientOptions {
   /** The User-Agent, such as `Stoa/1.2.3`. */

@@ -1,10 +1,9 @@
 import { Agent, type buildConnector, type Dispatcher } from 'undici';
-import { StoaError } from '../errors.ts';
-import { portOf, userinfoOf } from './authority.ts';
+import { portOf } from './authority.ts';
 import type { Dialer } from './dial.ts';
-import { type Deadlines, describeFailure } from './failure.ts';
+import type { Deadlines } from './failure.ts';
 import { privateRangeByName, refusal } from './guard.ts';
-import { formatBasic } from './login.ts';
+import { openTunnel, proxyAuthorization } from './tunnel.ts';
 
 /** How one URL is asked for: on which connections, and with which words. */
 export interface Way {
@@ -101,44 +100,17 @@ export function createPool(options: PoolOptions): Pool {
   };
 }
 
-/**
- * Connects through a proxy. Failures are described here, where it is known that the proxy is to blame, and
- * because undici would try for ever to connect again after a socket error.
- */
+/** Connects through a proxy. undici would try for ever to connect again after the error of a socket. */
 function createTunnel(parts: { proxy: URL; direct: Agent; dial: Dialer; deadlines: Deadlines }): Dialer {
   const { proxy, direct, dial, deadlines } = parts;
   return (target, callback) => {
     const host = `${target.host?.replace(/:\d+$/, '')}:${portOf(target)}`;
-    const request = {
-      origin: proxy.origin,
-      path: host,
-      headers: { host, ...proxyAuthorization(proxy) },
-      headersTimeout: deadlines.connectMs,
-    };
-    direct.connect(request).then(
-      ({ statusCode, socket }) => {
-        if (statusCode >= 200 && statusCode < 300) {
-          const httpSocket = socket as NonNullable<buildConnector.Options['httpSocket']>;
-          return dial({ ...target, httpSocket }, callback);
-        }
-        socket.on('error', () => {}).destroy();
-        return callback(proxyRefusal(proxy.host, host, statusCode), null);
+    openTunnel({ proxy, direct, connectMs: deadlines.connectMs }, host).then(
+      (socket) => {
+        const httpSocket = socket as NonNullable<buildConnector.Options['httpSocket']>;
+        dial({ ...target, httpSocket }, callback);
       },
-      (error) => {
-        const limits = { ...deadlines, firstByteMs: deadlines.connectMs };
-        callback(describeFailure(error, `proxy ${proxy.host}`, limits), null);
-      },
+      (error) => callback(error, null),
     );
   };
-}
-
-/** The error for a proxy that would not go on to `host`. */
-export function proxyRefusal(proxy: string, host: string, status: number): StoaError {
-  const reason = status === 407 ? 'wants a login' : `refused to connect to ${host}`;
-  return new StoaError('upstream', `proxy ${proxy}: ${reason} (status ${status})`);
-}
-
-function proxyAuthorization(proxy: URL): Record<string, string> {
-  const login = userinfoOf(proxy);
-  return login === undefined ? {} : { 'proxy-authorization': formatBasic(login.username, login.password) };
 }

@@ -62,7 +62,7 @@ export const metricTable = {
   stoa_vcs_processes_total: {
     type: 'counter',
     labels: ['command', 'result'],
-    help: 'Processes of git and ssh that ended, by the command of git: ok, failed (merge-base also where the answer is no) or stopped (by a deadline, for a client that left, or for want of work).',
+    help: 'Processes of git, ssh and go that ended, by the command of git or go: ok, failed (merge-base also where the answer is no) or stopped (by a deadline, for a client that left, or for want of work).',
   },
   stoa_vcs_process_duration_seconds: {
     type: 'histogram',
@@ -118,7 +118,7 @@ export const metricTable = {
   stoa_vcs_processes_running: {
     type: 'gauge',
     labels: [],
-    help: 'Processes of git and ssh that run.',
+    help: 'Processes of git, ssh and go that run.',
   },
   stoa_vcs_copies: {
     type: 'gauge',

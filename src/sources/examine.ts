@@ -4,18 +4,16 @@ import { parseList } from '../fetch/checks.ts';
 import { createGate } from '../fetch/gate.ts';
 import { tableRoot } from '../fetch/host-table.ts';
 import type { RepoRoot } from '../fetch/repo-root.ts';
-import { formatRepoUrl, parseRepoUrl } from '../fetch/repo-url.ts';
-import { rewriteUrl } from '../fetch/rewrite.ts';
+import { parseRepoUrl } from '../fetch/repo-url.ts';
 import { listFor } from '../fetch/route.ts';
 import type { RouteEntry } from '../fetch/route-list.ts';
 import { escapePath, isPath } from '../module/path.ts';
 import { matchesPatterns } from '../module/pattern.ts';
-import type { HttpClient } from '../net/client.ts';
-import type { Credentials } from '../net/credentials.ts';
 import { formatStatus, readRefusal } from '../net/refusal.ts';
 import { examineCredential, type Finding, meaningOf } from './examine-credential.ts';
+import { count, examineGit, examineOther, type Way } from './examine-repository.ts';
 import { type Outside, readOutside } from './outside.ts';
-import { openRepositories, type Repositories } from './repositories.ts';
+import { openRepositories } from './repositories.ts';
 import { openWayOut } from './way-out.ts';
 
 /** What is examined: a module, or the repository at a URL as a module of that name would read it. */
@@ -34,16 +32,6 @@ export function parseSubject(text: string): Subject | undefined {
   const place = parseRepoUrl(url);
   if ('problem' in place) return undefined;
   return { path: `${place.host}${place.path.replace(/\.git$/, '')}`, url };
-}
-
-/** What is gone over. */
-interface Way {
-  readonly settings: Settings;
-  readonly outside: Outside;
-  readonly credentials: Credentials;
-  readonly repositories: Repositories;
-  readonly client: HttpClient;
-  readonly signal: AbortSignal;
 }
 
 /** How long the answer of an upstream may be that is only counted. */
@@ -65,12 +53,12 @@ export async function* examine(
   const lane = { running: 1, queued: 1, waitMs: 60_000 };
   const gate = createGate({ zip: lane, file: lane });
   const repositories = openRepositories(settings, { client, credentials, outside, gate });
-  const way: Way = { settings, outside, credentials, repositories, client, signal };
+  const way: Way = { settings, outside, credentials, repositories, client, gate, signal };
   try {
     if (subject.url !== undefined) {
       const root: RepoRoot = { root: subject.path, vcs: 'git', url: subject.url };
       yield { step: 'as module', said: subject.path };
-      yield* examineRepository(way, root, subject.path);
+      yield* examineGit(way, root, subject.path);
       return;
     }
     const list = listFor(settings.routes, outside.privatePatterns, subject.path);
@@ -153,47 +141,8 @@ async function* examineDirect(way: Way, path: string): AsyncGenerator<Finding> {
   if (root.isMod === true) {
     yield* examineUpstream(way, root.url, path, true);
   } else if (root.vcs === 'git') {
-    yield* examineRepository(way, root, path);
+    yield* examineGit(way, root, path);
   } else {
-    throw new StoaError('notFound', `${path}: only git repositories are read here; route it to an upstream`);
+    yield* examineOther(way, root, path);
   }
-}
-
-async function* examineRepository(way: Way, { url }: RepoRoot, path: string): AsyncGenerator<Finding> {
-  const { settings, outside, credentials, repositories, client, signal } = way;
-  const asked = rewriteUrl(url, settings.vcs.rewrite);
-  yield { step: 'rewrite', said: asked === url ? 'none' : asked };
-  const place = parseRepoUrl(asked);
-  if (!('problem' in place) && place.scheme !== 'file') {
-    const target = new URL(`${formatRepoUrl(place)}/info/refs`);
-    yield* examineCredential(outside, credentials, target, { module: path, redirected: true }, signal);
-    if (place.scheme !== 'ssh') yield { step: 'answer', said: await askHost(target, client, path, signal) };
-  }
-  const remote = await repositories.resolve(url, path, signal);
-  if (remote.fetchUrl !== asked) yield { step: 'read from', said: remote.fetchUrl };
-  if (remote.proxy !== undefined) yield { step: 'proxy', said: new URL(remote.proxy).host };
-  const repo = await repositories.open(remote);
-  const { head, branches, tags } = await repo.refs(signal);
-  const shown = head === undefined ? 'no commits' : `HEAD ${head.slice(0, 12)}`;
-  yield {
-    step: 'refs',
-    said: `${shown}, ${count(branches.size, 'branch', 'branches')}, ${count(tags.size, 'tag')}`,
-  };
-}
-
-/** What a git server answers to the first request. A refusal says here what is most likely wrong, and thereafter ends it all. */
-async function askHost(target: URL, client: HttpClient, path: string, signal: AbortSignal): Promise<string> {
-  const reply = await client.get(new URL(`${target.href}?service=git-upload-pack`), {
-    signal,
-    module: path,
-    stranger: true,
-    headers: { 'git-protocol': 'version=2' },
-    maxBytes: Number.MAX_SAFE_INTEGER,
-  });
-  reply.body.destroy();
-  return `${formatStatus(reply.status)}${meaningOf(reply)}`;
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`;
 }

@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from '../config/schema.ts';
-import { StoaError } from '../errors.ts';
 import { createDiscover, type Discover } from '../fetch/discover.ts';
 import type { Gate } from '../fetch/gate.ts';
 import { createCheckVcs } from '../fetch/govcs.ts';
@@ -14,10 +13,10 @@ import { trustedCertificates } from '../net/trust.ts';
 import type { VcsMetrics } from '../observe/metrics.ts';
 import { createGitRepos, type GitRepos } from '../vcs/git.ts';
 import { gitVersion } from '../vcs/git-command.ts';
-import { type OwnFolder, openOwnFolder } from '../vcs/own-folder.ts';
 import type { Remote } from '../vcs/remote.ts';
 import type { Repo } from '../vcs/repo.ts';
 import { createRun, type RunLimits } from '../vcs/run.ts';
+import { openLater } from './later.ts';
 import type { Outside } from './outside.ts';
 
 /** The repositories of modules: where they are, and what is in them. */
@@ -68,92 +67,67 @@ export function openRepositories(
     isInsecure,
     ping: resolve,
   });
-  const git = gitLater(settings, outside, folder, metrics);
+  const git = openLater(folder, (...place) => openGit(settings, outside, metrics, ...place));
   return {
     discover,
     resolve,
-    open: async (remote) => (await git.repos()).open(remote),
-    usage: git.usage,
-    ready: async () => void (await git.repos()),
+    open: async (remote) => (await git.get()).open(remote),
+    usage: () => git.opened ?? unused,
+    ready: async () => void (await git.get()),
     close: git.close,
   };
 }
 
-interface GitLater {
-  repos(): Promise<GitRepos>;
-  usage: Repositories['usage'];
-  close(): Promise<void>;
-}
+/** The usage of what was not opened. */
+export const unused: ReturnType<Repositories['usage']> = { processes: 0, copies: 0, bytes: 0 };
 
-/** Git is looked for, and the folder opened, when it is first needed; what failed is tried again by the next who needs it. */
-function gitLater(
+async function openGit(
   settings: Settings,
   outside: Outside,
-  given: string | undefined,
   metrics: VcsMetrics | undefined,
-): GitLater {
-  const life = new AbortController();
-  let opening: Promise<GitRepos> | undefined;
-  let opened: GitRepos | undefined;
-  let own: OwnFolder | undefined;
-
-  async function open(): Promise<GitRepos> {
-    const { vcs, net, fetch } = settings;
-    const limits: RunLimits = {
-      processes: vcs.processes,
-      waiting: fetch.queueLength,
-      waitMs: fetch.queueWaitMs,
-      memoryBytes: vcs.processMemoryBytes,
-      // A pack is completed by what its server took for known.
-      fileBytes: 2 * vcs.maxFetchBytes,
-    };
-    const run = createRun(limits, metrics);
-    try {
-      await gitVersion(run, vcs.path, life.signal);
-      if (given === undefined) own ??= await openOwnFolder({ name: 'vcs' });
-      const folder = given ?? join(own!.path, 'copies');
-      opened = await createGitRepos({
-        folder,
-        maxBytes: vcs.cacheBytes,
-        maxFetchBytes: vcs.maxFetchBytes,
-        run,
-        path: vcs.path,
-        stallMs: net.stallTimeoutMs,
-        ...(outside.extraCa.length > 0 && { caFile: await writeAuthorities(folder, outside.extraCa) }),
-        ...(metrics !== undefined && { metrics }),
-      });
-      return opened;
-    } catch (error) {
-      await run.close();
-      throw error;
-    }
+  folder: string,
+  signal: AbortSignal,
+): Promise<GitRepos> {
+  const { vcs, net } = settings;
+  const run = createRun(runLimits(settings, vcs.processes), metrics);
+  try {
+    await gitVersion(run, vcs.path, signal);
+    return await createGitRepos({
+      folder,
+      maxBytes: vcs.cacheBytes,
+      maxFetchBytes: vcs.maxFetchBytes,
+      run,
+      path: vcs.path,
+      stallMs: net.stallTimeoutMs,
+      ...(await authoritiesIn(folder, outside.extraCa)),
+      ...(metrics !== undefined && { metrics }),
+    });
+  } catch (error) {
+    await run.close();
+    throw error;
   }
+}
 
+/** The bounds of so many processes at once. */
+export function runLimits({ vcs, fetch }: Settings, processes: number): RunLimits {
   return {
-    async repos() {
-      if (life.signal.aborted) throw new StoaError('draining', 'the server is shutting down');
-      opening ??= open();
-      const current = opening;
-      try {
-        return await current;
-      } catch (error) {
-        if (opening === current) opening = undefined;
-        throw error;
-      }
-    },
-    usage: () => opened ?? { processes: 0, copies: 0, bytes: 0 },
-    async close() {
-      life.abort();
-      await (await opening?.catch(() => undefined))?.close();
-      await own?.close();
-    },
+    processes,
+    waiting: fetch.queueLength,
+    waitMs: fetch.queueWaitMs,
+    memoryBytes: vcs.processMemoryBytes,
+    // A pack is completed by what its server took for known.
+    fileBytes: 2 * vcs.maxFetchBytes,
   };
 }
 
-/** Git takes one file, in place of the system's. */
-async function writeAuthorities(folder: string, extraCa: readonly string[]): Promise<string> {
-  const file = join(folder, 'authorities.pem');
+/** Programs take one file, in place of the system's; none where the settings add nothing to that. */
+export async function authoritiesIn(
+  folder: string,
+  extraCa: readonly string[],
+): Promise<{ readonly caFile?: string }> {
+  if (extraCa.length === 0) return {};
+  const caFile = join(folder, 'authorities.pem');
   await mkdir(folder, { recursive: true });
-  await writeFile(file, trustedCertificates(extraCa).join('\n'));
-  return file;
+  await writeFile(caFile, trustedCertificates(extraCa).join('\n'));
+  return { caFile };
 }

@@ -18,7 +18,7 @@ export interface Sources {
   databases(store: BlobStore): Databases;
   /**
    * Loads what the first miss would else wait for. A git that is missing is a warning; rejects with `config` for a
-   * host or proxy that can't be one.
+   * host or proxy that can't be one, and for a go command that the settings name and that is none.
    */
   ready(): Promise<void>;
   /** Ends what is under way; when it is fulfilled no process and no thread is left. */
@@ -63,7 +63,14 @@ export async function openSources(settings: Settings, { version, ...parts }: Sou
   });
 
   async function readyDirect(): Promise<void> {
-    const { ready } = await direct();
+    const { ready, readyOthers } = await direct();
+    try {
+      await readyOthers();
+    } catch (error) {
+      if (isStoaError(error, 'draining')) return;
+      throw error;
+    }
+    if (!reachesDirect(settings)) return;
     try {
       await ready();
     } catch (error) {
@@ -78,7 +85,7 @@ export async function openSources(settings: Settings, { version, ...parts }: Sou
     databases: (store) => openDatabases(settings, { ...parts, client, store }),
     async ready() {
       await client.ready();
-      if (!isClosed && reachesDirect(settings)) await readyDirect();
+      if (!isClosed && (reachesDirect(settings) || settings.vcs.go !== undefined)) await readyDirect();
     },
     async close() {
       isClosed = true;

@@ -78,7 +78,7 @@ export function createPurge(options: {
 }
 
 /** A fault as a clause. */
-export function formatFault({ file, expected, found, by }: Fault): string {
+function formatFault({ file, expected, found, by }: Fault): string {
   const who = by === undefined ? '' : ` by ${by}`;
   return `.${file}: expected${who} ${expected}, found ${found}`;
 }

@@ -2,8 +2,8 @@ import type { VcsMetrics } from '../observe/metrics.ts';
 import type { GitSetup } from './git-command.ts';
 import type { GitCopy } from './git-copy.ts';
 import { about, brokenObjects, DamageError, localFailure } from './git-failure.ts';
-import type { GitFolders, Lease, OpenCopy } from './git-folders.ts';
 import type { Idle } from './git-idle.ts';
+import { gitLayout } from './git-layout.ts';
 import { createObjects } from './git-objects.ts';
 import { createPlainCopy } from './git-plain.ts';
 import type { GitRefs } from './git-refs.ts';
@@ -11,6 +11,7 @@ import { OldProtocolError } from './git-session.ts';
 import type { GitSessions } from './git-sessions.ts';
 import type { TransportLimits } from './git-transport.ts';
 import { createWireCopy } from './git-wire.ts';
+import type { KeptFolders, Lease, OpenCopy } from './kept-folders.ts';
 import type { Remote } from './remote.ts';
 
 /** The local copies of remotes. */
@@ -31,7 +32,7 @@ export interface GitCopiesParts {
   readonly maxFetchBytes: number;
   readonly sessions: GitSessions;
   readonly refs: GitRefs;
-  readonly folders: GitFolders<GitCopy>;
+  readonly folders: KeptFolders<GitCopy>;
   readonly idle: Idle;
   readonly metrics?: VcsMetrics | undefined;
   /** Ends what runs for the copies. */
@@ -45,9 +46,8 @@ export function createCopies({ refs, folders, idle, life, ...parts }: GitCopiesP
     createPlainCopy({ ...parts, folder, grew, objects: createObjects(parts.setup, folder, idle, life) });
 
   function lease(remote: Remote, hashLength: number): Promise<Lease<GitCopy>> {
-    return refs.isOld(remote)
-      ? folders.use(`plain ${remote.key}`, hashLength, openPlain)
-      : folders.use(`wire ${remote.key}`, hashLength, openWire);
+    const [kind, open] = refs.isOld(remote) ? (['plain', openPlain] as const) : (['wire', openWire] as const);
+    return folders.use(`${kind} ${remote.key}\n${hashLength}`, gitLayout(hashLength), open);
   }
 
   return {

@@ -34,10 +34,11 @@ export function remoteFailure(remote: Remote, ended: Ended): StoaError {
   return saidFailure(remote, ended.stderr);
 }
 
-/** The same, of a text that says what went wrong. */
-export function saidFailure(remote: Remote, said: string): StoaError {
-  const needsLogin = remote.credential === undefined && remote.ssh === undefined;
-  for (const [pattern, kind, text] of meanings) {
+/** The same, of a text that says what went wrong; `more` comes before what git means. */
+export function saidFailure(remote: Remote, said: string, more: readonly Meaning[] = []): StoaError {
+  const { credential, ssh, hgrcFile } = remote;
+  const needsLogin = credential === undefined && ssh === undefined && hgrcFile === undefined;
+  for (const [pattern, kind, text] of [...more, ...meanings]) {
     const match = pattern.exec(said);
     if (match === null) continue;
     if (kind === 'login') {
@@ -92,12 +93,15 @@ function messageOf({ url, fetchUrl }: Remote, text: string): string {
 }
 
 /**
- * By what git (http.c, remote-curl.c, connect.c), curl, ssh and the large hosts write; the first that matches counts.
- * `login` means that the remote wants to know who asks, or does not let in who asked.
+ * What it means that somebody says this; `$1` in the text is the first group. `login` means that the remote wants to know
+ * who asks, or does not let in who asked.
  */
-const meanings: readonly (readonly [RegExp, ErrorKind | 'login', string])[] = [
-  [/No space left on device|Disk quota exceeded/, 'storage', 'the disk of the local copy is full'],
-  [/Read-only file system/, 'storage', 'the disk of the local copy is read-only'],
+export type Meaning = readonly [pattern: RegExp, kind: ErrorKind | 'login', text: string];
+
+/** By what git (http.c, remote-curl.c, connect.c), curl, ssh and the large hosts write; the first that matches counts. */
+const meanings: readonly Meaning[] = [
+  [/No space left on device|Disk quota exceeded/i, 'storage', 'the disk of the local copy is full'],
+  [/Read-only file system/i, 'storage', 'the disk of the local copy is read-only'],
   [/File size limit exceeded|died of signal 25/, 'integrity', 'it is larger than the limit for repositories'],
   [/exceeds maximum allowed size/, 'integrity', 'it is larger than the limit for repositories'],
   [

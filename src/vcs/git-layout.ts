@@ -2,6 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Layout } from './kept-folders.ts';
 
 /** Packs in one repository; with more of them git gets slow, and a new copy is made. */
 const maxPacks = 500;
@@ -9,11 +10,15 @@ const maxPacks = 500;
 /** Bytes that a file with one object takes, about. */
 const smallFile = 4096;
 
-/**
- * The bytes of a repository that lies there whole, after a process that was killed in it has been cleaned up after; undefined
- * where there is none, or one that should be made anew.
- */
-export async function inspectFolder(folder: string, hashLength: number): Promise<number | undefined> {
+/** A repository with hashes of this length, in hex digits. One that a process was killed in is cleaned up after. */
+export function gitLayout(hashLength: number): Layout {
+  return {
+    inspect: (folder) => inspectFolder(folder, hashLength),
+    make: (folder, beside) => makeFolder(folder, beside, hashLength),
+  };
+}
+
+async function inspectFolder(folder: string, hashLength: number): Promise<number | undefined> {
   for (const [file, text] of Object.entries(filesOf(hashLength))) {
     if ((await readFile(join(folder, file), 'utf8').catch(() => undefined)) !== text) return undefined;
   }
@@ -24,8 +29,7 @@ export async function inspectFolder(folder: string, hashLength: number): Promise
   return bytesOf(files);
 }
 
-/** Makes an empty repository beside its place, and moves it there when it is whole. */
-export async function makeFolder(folder: string, beside: string, hashLength: number): Promise<void> {
+async function makeFolder(folder: string, beside: string, hashLength: number): Promise<void> {
   for (const below of ['info', 'objects/info', 'objects/pack', 'refs']) {
     await mkdir(join(beside, below), { recursive: true });
   }

@@ -3,6 +3,7 @@ import { StoaError } from '../errors.ts';
 import { type GitConfig, type GitSetup, gitCommand } from './git-command.ts';
 import type { Remote, RemoteCredential } from './remote.ts';
 import type { Command } from './run.ts';
+import { shellQuote, sshArguments } from './ssh.ts';
 
 /** How a remote is reached. */
 export interface GitTransport {
@@ -71,7 +72,7 @@ export function fetchOptions(remote: Remote, limits: TransportLimits) {
   return {
     config,
     protocols: scheme,
-    env: { ...env, GIT_SSH_COMMAND: ['ssh', ...args].map(shellQuote).join(' ') },
+    env: { ...env, GIT_SSH_COMMAND: shellQuote(['ssh', ...args]) },
   };
 }
 
@@ -113,52 +114,8 @@ function sshCommand({ path, home }: GitSetup, remote: Remote): Command {
   const address = [...(port === '' ? [] : ['-p', port]), ...user, '--', hostname];
   return {
     program: 'ssh',
-    args: [...args, '-o', 'SendEnv=GIT_PROTOCOL', ...address, `git-upload-pack ${shellQuote(folder)}`],
+    args: [...args, '-o', 'SendEnv=GIT_PROTOCOL', ...address, shellQuote(['git-upload-pack', folder])],
     cwd: home,
     env: { PATH: path, HOME: home, LC_ALL: 'C', ...protocolEnv, ...env },
   };
-}
-
-function sshArguments({ url, ssh }: Remote): { args: string[]; env: Record<string, string> } {
-  if (ssh === undefined) throw new StoaError('internal', `${url}: it is not said how to reach it over ssh`);
-  const options = {
-    BatchMode: 'yes',
-    HostName: ssh.hostName,
-    HostKeyAlias: ssh.hostKeyAlias,
-    StrictHostKeyChecking: 'yes',
-    UserKnownHostsFile: ssh.knownHostsFile === undefined ? 'none' : fileOption(ssh.knownHostsFile),
-    UpdateHostKeys: 'no',
-    IdentityFile: ssh.identityFile === undefined ? 'none' : fileOption(ssh.identityFile),
-    IdentitiesOnly: ssh.identityFile === undefined ? 'no' : 'yes',
-    IdentityAgent: ssh.agentSocket === undefined ? 'none' : 'SSH_AUTH_SOCK',
-    PreferredAuthentications: 'publickey',
-    ProxyCommand: 'none',
-    ProxyJump: 'none',
-    ControlPath: 'none',
-    ClearAllForwardings: 'yes',
-    ForwardAgent: 'no',
-    PermitLocalCommand: 'no',
-    ConnectTimeout: '30',
-    ServerAliveInterval: '15',
-    ServerAliveCountMax: '3',
-  };
-  return {
-    args: [
-      '-T',
-      '-F',
-      'none',
-      ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
-    ],
-    env: ssh.agentSocket === undefined ? {} : { SSH_AUTH_SOCK: ssh.agentSocket },
-  };
-}
-
-/** A file name in an option of ssh, which splits at blanks and replaces what stands behind a percent sign. */
-function fileOption(file: string): string {
-  return `"${file.replaceAll('%', '%%')}"`;
-}
-
-/** The text as one word of a shell's. */
-function shellQuote(text: string): string {
-  return `'${text.replaceAll(/['!]/g, "'\\$&'")}'`;
 }

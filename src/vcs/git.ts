@@ -4,11 +4,12 @@ import type { VcsMetrics } from '../observe/metrics.ts';
 import type { GitSetup } from './git-command.ts';
 import { createCopies } from './git-copies.ts';
 import type { GitCopy } from './git-copy.ts';
-import { openFolders } from './git-folders.ts';
 import { createIdle, type Idle } from './git-idle.ts';
+import { measureFolder } from './git-layout.ts';
 import { createRefs } from './git-refs.ts';
 import { createRepo } from './git-repo.ts';
 import { createSessions } from './git-sessions.ts';
+import { openFolders } from './kept-folders.ts';
 import type { Remote } from './remote.ts';
 import type { Repo } from './repo.ts';
 import type { Run } from './run.ts';
@@ -72,6 +73,8 @@ export async function createGitRepos(options: GitReposOptions): Promise<GitRepos
   const folders = await openFolders<GitCopy>({
     folder: join(folder, 'repos'),
     maxBytes,
+    mark: 'HEAD',
+    measure: measureFolder,
     now,
     removed: metrics?.removed,
   });

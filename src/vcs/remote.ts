@@ -25,6 +25,8 @@ export interface Remote {
   renew?(signal: AbortSignal): Promise<Remote | undefined>;
   /** How to reach a remote of the scheme `ssh`. */
   readonly ssh?: RemoteSsh;
+  /** A configuration file of Mercurial with credentials that may be used for it; Mercurial only. */
+  readonly hgrcFile?: string;
 }
 
 /** Who asks: a login, or one whole header line such as `Authorization: Bearer …`. */

@@ -5,8 +5,10 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { type GitRepos, git, openGitRepos } from '../fakes/git-repos.ts';
 import { type GitServer, passwordOf, startGitServer } from '../fakes/git-server.ts';
 import { type GitHub, startGitHub } from '../fakes/github.ts';
+import { openOtherRepo, tools } from '../fakes/other-repos.ts';
 import { startPages } from '../fakes/pages.ts';
 import { type FakeUpstream, readModuleTexts, startUpstream } from '../fakes/upstream.ts';
+import { go } from '../go/go.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 const token = 'glpat-very-secret';
@@ -287,6 +289,56 @@ describe.skipIf(git === undefined)('stoa doctor', () => {
       'ok          it can be read',
     ]);
   });
+
+  test.skipIf(go === undefined || tools.svn === undefined)(
+    'tells the way to a repository of another system, and what the go command lists there',
+    async () => {
+      const files = { 'go.mod': 'module svn.example.com/lib.svn\n' };
+      await using repo = await openOtherRepo('svn', [{ files }]);
+      const more = {
+        STOA_PRIVATE: 'svn.example.com',
+        STOA_VCS_REWRITE: `https://svn.example.com/lib=>${repo.url}/`,
+        STOA_VCS_GO: go!,
+      };
+      const way = [
+        'private     yes, by svn.example.com',
+        'route       direct: private modules without a route are read from their repositories',
+        'discovery   the path itself tells',
+        'svn         https://svn.example.com/lib for all below svn.example.com/lib.svn',
+      ];
+      expect(await doctor(['svn.example.com/lib.svn'], more)).toMatchObject({
+        code: 0,
+        lines: [
+          ...way,
+          `rewrite     ${repo.url}/`,
+          `read by     ${go}`,
+          'versions    0 tagged versions',
+          'ok          it can be read',
+        ],
+      });
+      expect(await doctor(['svn.example.com/lib.svn/below'], more)).toMatchObject({
+        code: 1,
+        lines: expect.arrayContaining([
+          expect.stringMatching(/^failed .* no matching versions for query "latest"$/),
+        ]),
+      });
+      expect(await doctor(['svn.example.com/lib.svn'], { ...more, STOA_VCS_GO: '' })).toMatchObject({
+        code: 1,
+        lines: [
+          ...way,
+          expect.stringMatching(
+            /^failed .* is one of svn, which is not read here: name a go command in vcs\.go/,
+          ),
+        ],
+      });
+      expect(
+        await doctor(['svn.example.com/lib.svn'], { ...more, STOA_VCS_GO: '/nowhere/go' }),
+      ).toMatchObject({
+        code: 1,
+        lines: expect.arrayContaining([expect.stringMatching(/^failed .* and \/nowhere\/go is not found$/)]),
+      });
+    },
+  );
 
   test('leaves nothing behind', async () => {
     const folder = join(repos.folder, 'tmp');

@@ -300,6 +300,32 @@ describe('an Athens setting that Stoa has', () => {
     ]);
   });
 
+  test('gives a configuration of Mercurial to the modules that its hosts name, and the go command to read them', () => {
+    const files = {
+      '/hgrc':
+        '[ui]\nx.prefix = no.example.com\n[auth]\na.prefix = https://hg.example.com/team\na.username = u\n' +
+        'b.prefix = b.example.com:8443\nc.prefix = *\n',
+    };
+    const of = (env: Record<string, string>) => load({ env: { ATHENS_HGRC_PATH: '/hgrc', ...env }, files });
+    const { settings, notes } = of({});
+    expect(settings.vcs).toMatchObject({
+      go: 'go',
+      hgrcFile: '/hgrc',
+      hgrcModules: ['hg.example.com', 'b.example.com'],
+    });
+    expect(notes).toEqual([]);
+    const binary = of({ ATHENS_GO_BINARY_PATH: '/opt/go/bin/go' });
+    expect(binary.settings.vcs.go).toBe('/opt/go/bin/go');
+    expect(binary.notes).toEqual([]);
+    expect(load({ env: { ATHENS_GO_BINARY_PATH: '/opt/go/bin/go' } })).toMatchObject({
+      settings: { vcs: { go: undefined } },
+      notes: ['without effect: ATHENS_GO_BINARY_PATH: Stoa downloads without the go command'],
+    });
+    expect(problemsOf({ env: { ATHENS_HGRC_PATH: '/nothing' } })).toEqual([
+      expect.stringContaining('vcs.hgrc_file: "/nothing" from ATHENS_HGRC_PATH'),
+    ]);
+  });
+
   test('gives the logins of a netrc file to the modules that their hosts name', () => {
     const files = {
       '/netrc':
@@ -346,7 +372,6 @@ describe('an Athens setting for what is not built yet is refused', () => {
     ['PROXY_FORCE_SSL', 'true', 'the redirection of http to https'],
     ['ATHENS_FILTER_FILE', '/filter', 'the filter file'],
     ['ATHENS_PROXY_VALIDATOR', 'http://hook', 'the validation hook'],
-    ['ATHENS_HGRC_PATH', '/hgrc', 'reading Mercurial repositories'],
     ['ATHENS_TRACE_EXPORTER', 'otlp', 'tracing'],
     ['ATHENS_STATS_EXPORTER', 'statsd', 'an exporter other than prometheus'],
     ['ATHENS_CLOUD_RUNTIME', 'GCP', 'a log format for a cloud'],

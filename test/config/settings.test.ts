@@ -45,6 +45,7 @@ const others: Readonly<Record<string, string>> = {
   's3.session_token': 'a token',
   's3.connections': '9',
   's3.timeout': '9s',
+  'ledger.key': 'PRIVATE+KEY+sum.example.com+4fbe5bec+AQcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH',
   'net.netrc_file': '/file',
   'net.netrc_modules': 'git.example.com/*',
   'net.private_hosts': 'git.example.com:8443',
@@ -74,6 +75,11 @@ const others: Readonly<Record<string, string>> = {
   'vcs.processes': '3',
   'vcs.process_memory': '5GiB',
   'vcs.path': '/opt/git/bin',
+  'vcs.go': '/usr/local/go/bin/go',
+  'vcs.go_cache': '1GiB',
+  'vcs.go_processes': '2',
+  'vcs.hgrc_file': '/file',
+  'vcs.hgrc_modules': 'hg.example.com/*',
   'cache.memory': '1GiB',
   'cache.memory_file': '1MiB',
   'fresh.answer': '0',
@@ -103,6 +109,8 @@ function companions(name: string): Record<string, string> {
   if (name === 'tls.key_file') return { STOA_TLS_CERT_FILE: '/file' };
   if (name === 'net.netrc_modules') return { STOA_NET_NETRC_FILE: '/file' };
   if (name === 'storage.cache' || name.startsWith('s3.')) return companionsOfS3(name);
+  if (name === 'vcs.hgrc_modules') return { STOA_VCS_GO: 'go', STOA_VCS_HGRC_FILE: '/file' };
+  if (name === 'vcs.hgrc_file') return { STOA_VCS_GO: 'go' };
   return name === 'storage.max_memory' ? { STOA_STORAGE_TYPE: 'memory' } : {};
 }
 

@@ -320,7 +320,7 @@ describe('a path', () => {
 
   test.each([
     ['a module proxy', { isMod: true, vcs: 'mod' as const }, { upstream: () => fake }],
-    ['another system', { vcs: 'hg' as const }, { otherSystems: fake }],
+    ['another system', { vcs: 'hg' as const }, { otherSystems: () => fake }],
   ])('that leads to %s is asked for there', async (_, root, options) => {
     const discover = async () => ({ root: m, url: 'https://elsewhere.example.com', ...root });
     const bed = openBed([], m, { discover, ...options });
@@ -337,7 +337,7 @@ describe('a path', () => {
     await expect(openBed([], m, { discover }).list(m)).rejects.toMatchObject({
       kind: 'notFound',
       message:
-        'example.com/m: its repository https://hg.example.com/m is one of hg, and only git repositories are read here; name an upstream for it',
+        'example.com/m: its repository https://hg.example.com/m is one of hg, which is not read here: name a go command in vcs.go, or an upstream for it',
     });
   });
 

@@ -9,14 +9,20 @@ export interface FakeSsh {
   arguments(): Promise<string[]>;
 }
 
-/** Puts it into a folder. It passes GIT_PROTOCOL on, or does not, as servers are set up by default. */
-export async function openFakeSsh(folder: string, { passesProtocol = true } = {}): Promise<FakeSsh> {
+/**
+ * Puts it into a folder. It passes GIT_PROTOCOL on, or does not, as servers are set up by default. The command is its last
+ * argument, unless it is told.
+ */
+export async function openFakeSsh(
+  folder: string,
+  { passesProtocol = true, command = '$command' } = {},
+): Promise<FakeSsh> {
   await mkdir(folder, { recursive: true });
   const program = join(folder, 'ssh');
   const script = `#!/bin/sh
 printf '%s\\n' "$@" >"\${0%/*}/arguments"
 for command; do :; done
-${passesProtocol ? '' : 'unset GIT_PROTOCOL\n'}exec sh -c "$command"
+${passesProtocol ? '' : 'unset GIT_PROTOCOL\n'}exec sh -c "${command}"
 `;
   await writeFile(program, script);
   await chmod(program, 0o755);

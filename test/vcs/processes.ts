@@ -15,7 +15,7 @@ export async function processesOf(folder: string): Promise<Seen[]> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const read = (file: string) => readFile(join('/proc', pid, file), 'latin1').catch(() => '');
     const environment = (await read('environ')).split('\0');
-    if (!environment.includes(`HOME=${join(folder, 'home')}`)) continue;
+    if (!environment.some((variable) => variable.startsWith(`HOME=${folder}/`))) continue;
     found.push({ pid: Number(pid), command: (await read('cmdline')).split('\0').slice(0, -1), environment });
   }
   return found;

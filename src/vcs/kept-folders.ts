@@ -2,9 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { localFailure } from './git-failure.ts';
-import { inspectFolder, makeFolder, measureFolder } from './git-layout.ts';
 
-/** A repository's folder in use. */
+/** A folder in use. */
 export interface Lease<T> {
   /** What was opened on it. */
   readonly copy: T;
@@ -14,13 +13,13 @@ export interface Lease<T> {
   release(): void;
 }
 
-/** The folders of local repositories, kept from one use to the next within a budget. */
-export interface GitFolders<T> {
+/** Folders with local copies of repositories, kept from one use to the next within a budget. */
+export interface KeptFolders<T> {
   /**
-   * The folder with this identity, made where there is none or only a half-made one. `hashLength` is that of its hashes,
-   * in hex digits. `open` makes what works on it, where nothing does yet. Throws `storage` when it cannot be made.
+   * The folder with this identity, made where there is none or only a half-made one. `open` makes what works on it, where
+   * nothing does yet. Throws `storage` when it cannot be made.
    */
-  use(identity: string, hashLength: number, open: OpenCopy<T>): Promise<Lease<T>>;
+  use(identity: string, layout: Layout, open: OpenCopy<T>): Promise<Lease<T>>;
   /** Bytes of all, as far as they were measured. */
   readonly bytes: number;
   readonly count: number;
@@ -28,14 +27,26 @@ export interface GitFolders<T> {
   close(): Promise<void>;
 }
 
-/** What works on a folder; it tells of each growth, and is closed before the folder goes. */
-export type OpenCopy<T> = (folder: string, grew: (bytes: number) => void) => T;
+/** What works on a folder of so many bytes; it tells of each growth, and is closed before the folder goes. */
+export type OpenCopy<T> = (folder: string, grew: (bytes: number) => void, bytes: number) => T;
 
-export interface GitFoldersOptions {
+/** What a folder must hold before it is used. */
+export interface Layout {
+  /** The bytes of a folder that lies there whole; undefined where there is none, or one that should be made anew. */
+  inspect(folder: string): Promise<number | undefined>;
+  /** Makes an empty one beside its place, and moves it there when it is whole. */
+  make(folder: string, beside: string): Promise<void>;
+}
+
+export interface KeptFoldersOptions {
   /** Made where it is missing. */
   readonly folder: string;
   /** Of all folders; beyond it those go that were not used for longest. One in use stays. */
   readonly maxBytes: number;
+  /** A file that every folder has: its time tells when the folder was used last. */
+  readonly mark: string;
+  /** About how many bytes a folder takes. */
+  readonly measure: (folder: string) => Promise<number>;
   readonly now: () => number;
   /** Told of each that is taken away. */
   readonly removed?: ((reason: 'evicted' | 'broken') => void) | undefined;
@@ -60,9 +71,11 @@ const noteMs = 60_000;
 export async function openFolders<T extends { close(): void }>({
   folder: root,
   maxBytes,
+  mark,
+  measure,
   now,
   removed,
-}: GitFoldersOptions): Promise<GitFolders<T>> {
+}: KeptFoldersOptions): Promise<KeptFolders<T>> {
   const entries = new Map<string, Entry<T>>();
   /** Folders that give their names free. */
   const leaving = new Map<string, Promise<void>>();
@@ -118,24 +131,24 @@ export async function openFolders<T extends { close(): void }>({
     }
   }
 
-  async function prepare(entry: Entry<T>, hashLength: number, open: OpenCopy<T>): Promise<T> {
+  async function prepare(entry: Entry<T>, layout: Layout, open: OpenCopy<T>): Promise<T> {
     try {
-      const found = await inspectFolder(entry.folder, hashLength);
+      const found = await layout.inspect(entry.folder);
       if (found === undefined) {
         await moveAway(entry.folder);
-        await makeFolder(entry.folder, join(root, `.new-${randomBytes(8).toString('hex')}`), hashLength);
+        await layout.make(entry.folder, join(root, `.new-${randomBytes(8).toString('hex')}`));
       }
       resize(entry, found ?? 0);
     } catch (error) {
       throw localFailure(error);
     }
-    return open(entry.folder, (grown) => resize(entry, entry.bytes + grown));
+    return open(entry.folder, (grown) => resize(entry, entry.bytes + grown), entry.bytes);
   }
 
   function release(entry: Entry<T>): void {
     const time = now();
     if (time - entry.usedAt > noteMs)
-      utimes(join(entry.folder, 'HEAD'), time / 1000, time / 1000).catch(() => undefined);
+      utimes(join(entry.folder, mark), time / 1000, time / 1000).catch(() => undefined);
     entry.usedAt = time;
     entry.users--;
     trim();
@@ -145,7 +158,7 @@ export async function openFolders<T extends { close(): void }>({
   async function measureAll(): Promise<void> {
     for (const entry of [...entries.values()]) {
       if (isClosed) return;
-      const size = await measureFolder(entry.folder).catch(() => 0);
+      const size = await measure(entry.folder).catch(() => 0);
       if (entry.copy === undefined) resize(entry, size);
     }
     trim();
@@ -156,19 +169,19 @@ export async function openFolders<T extends { close(): void }>({
     const folder = join(root, name);
     if (unfinished.test(name)) clean(folder);
     if (!/^[0-9a-f]{64}$/.test(name)) continue;
-    const used = await stat(join(folder, 'HEAD')).catch(() => undefined);
+    const used = await stat(join(folder, mark)).catch(() => undefined);
     entries.set(name, { name, folder, bytes: 0, usedAt: used?.mtimeMs ?? 0, users: 0 });
   }
   const measured = measureAll();
 
   return {
-    async use(identity, hashLength, open) {
-      const name = createHash('sha256').update(`${identity}\n${hashLength}`).digest('hex');
+    async use(identity, layout, open) {
+      const name = createHash('sha256').update(identity).digest('hex');
       while (leaving.has(name)) await leaving.get(name);
       const entry = entries.get(name) ?? { name, folder: join(root, name), bytes: 0, usedAt: 0, users: 0 };
       entries.set(name, entry);
       entry.users++;
-      entry.copy ??= prepare(entry, hashLength, open);
+      entry.copy ??= prepare(entry, layout, open);
       try {
         const copy = await entry.copy;
         return { copy, discard: () => takeAway(entry, 'broken'), release: () => release(entry) };
