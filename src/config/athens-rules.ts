@@ -107,10 +107,15 @@ export function readStatsExporter({ text, source }: Given): Told {
 
 export function readNoSumPatterns({ text, source }: Given): Told {
   if (text === '') return {};
-  return {
-    entries: [{ name: 'no_sumdb', raw: text, source }],
-    warning: `${source}: look-ups in a checksum database do not pass through this version of Stoa; let the go commands have GONOSUMDB=${text}`,
-  };
+  return { entries: [{ name: 'no_sumdb', raw: text, source }] };
+}
+
+/** Athens passes on what a database says, whatever that is; here its key must be known. */
+export function readSumDatabases({ text, source }: Given): Told {
+  const isKnown = (url: string): boolean => ['sum.golang.org', 'https://sum.golang.org'].includes(url);
+  const others = text.split(',').filter((url) => url !== '' && !isKnown(url.trim()));
+  if (others.length === 0) return {};
+  return { problem: `${source}: ${others.join(', ')}: name each of these databases with its key in sumdb` };
 }
 
 /** The token serves the modules of GitHub, private or not: a page elsewhere that leads there is followed without it. */

@@ -15,6 +15,7 @@ import {
   readPort,
   readStatsExporter,
   readStorageType,
+  readSumDatabases,
   type Told,
 } from './athens-rules.ts';
 
@@ -124,14 +125,14 @@ export const athensSettings: readonly AthensSetting[] = [
     doc: '`metrics.enabled`: true for `prometheus`, false when empty',
     read: readStatsExporter,
   }),
-  row(
-    'SumDBs',
-    'ATHENS_SUM_DBS',
-    later('serving checksum databases', '', 'https://sum.golang.org', 'sum.golang.org'),
-  ),
+  row('SumDBs', 'ATHENS_SUM_DBS', {
+    kind: 'rule',
+    doc: '`sum.golang.org` is served and verified against anyway; others are named in `sumdb`, with their keys',
+    read: readSumDatabases,
+  }),
   row('NoSumPatterns', 'ATHENS_GONOSUM_PATTERNS', {
     kind: 'rule',
-    doc: '`no_sumdb`, with a warning: look-ups in a checksum database do not pass through Stoa in this version',
+    doc: '`no_sumdb`: looked up in no checksum database, by Stoa or through it',
     read: readNoSumPatterns,
   }),
   row('DownloadMode', 'ATHENS_DOWNLOAD_MODE', later('a download mode other than sync', '', 'sync')),

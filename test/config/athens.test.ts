@@ -375,7 +375,6 @@ describe('an Athens setting for what is not built yet is refused', () => {
     ['ATHENS_TRACE_EXPORTER', 'otlp', 'tracing'],
     ['ATHENS_STATS_EXPORTER', 'statsd', 'an exporter other than prometheus'],
     ['ATHENS_CLOUD_RUNTIME', 'GCP', 'a log format for a cloud'],
-    ['ATHENS_SUM_DBS', 'https://sum.example.com', 'serving checksum databases'],
     ['ATHENS_DOWNLOAD_MODE', 'async_redirect', 'a download mode other than sync'],
     ['ATHENS_DOWNLOAD_MODE', 'file:/mode.hcl', 'a download mode other than sync'],
     ['ATHENS_NETWORK_MODE', 'offline', 'a network mode other than strict'],
@@ -403,6 +402,12 @@ describe('an Athens setting for what is not built yet is refused', () => {
       expect.stringContaining(expected),
     ]);
   });
+});
+
+test('a checksum database beside the known one is refused with what to do', () => {
+  expect(problemsOf({ env: { ATHENS_SUM_DBS: 'https://sum.golang.org,https://sum.example.com' } })).toEqual([
+    'ATHENS_SUM_DBS: https://sum.example.com: name each of these databases with its key in sumdb',
+  ]);
 });
 
 describe('values that ask for nothing are accepted', () => {
