@@ -66,7 +66,9 @@ export async function openVerification(
   checkOutside(folder, join(settings.data, 'store'));
   const pool = createPoolGate();
   const life = new AbortController();
-  const opened = await openStore(settings, { pool, log, life: life.signal });
+  // Not through the local copies of a remote store: it is the store that is verified.
+  const alone = { ...settings, storage: { ...settings.storage, cacheBytes: 0 } };
+  const opened = await openStore(alone, { pool, log, life: life.signal });
   const { scratch } = opened;
   const store = checked(opened.store);
   const { databases, close } = await openAsked(settings, store, log, offline);
@@ -98,7 +100,9 @@ export async function openVerification(
   });
   const { recorder, closeRecorder } = await openRecorder(settings, pool);
   const gone = createGone({ store, log, drop: () => undefined });
-  const withdrawal = createWithdrawal({ store, gone, recorder, log, now: Date.now });
+  // What is taken away is in the report.
+  const quiet = { ...log, error: () => undefined };
+  const withdrawal = createWithdrawal({ store, gone, recorder, log: quiet, now: Date.now });
   const purge = createPurge({ store, gone, withdrawal, recorder, now: Date.now });
   let backup: BlobStore | undefined;
   return {

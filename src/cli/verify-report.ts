@@ -8,7 +8,8 @@ import type { VerifyCounts } from './verify-state.ts';
 export interface VerifyReport {
   add(found: Inspection, purge: { readonly isPurged: boolean; readonly backup: string }): void;
   counts(): VerifyCounts;
-  end(): void;
+  /** The summary; `isDone` where nothing is left to be read. */
+  end(isDone: boolean): void;
 }
 
 export const noCounts: VerifyCounts = {
@@ -53,10 +54,7 @@ export function createReport(options: {
       if (faults.length > 0) {
         counts.bad++;
         if (isPurged) counts.purged++;
-        const told = faults.map(
-          ({ file, expected, found, by }) =>
-            `.${file}: expected${by === undefined ? '' : ` by ${by}`} ${expected}, found ${found}`,
-        );
+        const told = faults.map(({ text }) => text);
         const done = isPurged ? [`moved to ${backup}`] : [];
         const fields = { ...subject, faults, doubts, ...(isPurged && { backup }) };
         say('bad', fields, `bad        ${name}  ${[...told, ...doubts, ...done].join('; ')}`);
@@ -68,10 +66,14 @@ export function createReport(options: {
       }
     },
     counts: current,
-    end() {
+    end(isDone) {
       const total = current();
       const megabytesPerSecond = Math.round(total.bytes / 1000 / Math.max(1, total.ms));
-      say('summary', { ...total, megabytesPerSecond, workers }, summary(total, megabytesPerSecond, workers));
+      say(
+        'summary',
+        { isDone, ...total, megabytesPerSecond, workers },
+        summary(total, megabytesPerSecond, workers),
+      );
     },
   };
 }

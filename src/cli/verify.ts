@@ -99,7 +99,8 @@ async function run(invocation: Invocation, { loaded, state, json, progress, sign
   const { err } = invocation;
   const { openVerification } = await import('../verification.ts');
   const workers = sources.get('workers') === '--workers' ? settings.workers : availableParallelism();
-  const log = createLog({ ...settings.log, format: 'plain', level: 'warn', sink: openLogSink(2) });
+  const sink = openLogSink(2);
+  const log = createLog({ ...settings.log, format: 'plain', level: 'warn', sink });
   const report = createReport({ invocation, json, progress, before: state.counts, workers });
   const file = stateFile(settings.data);
   let { after } = state;
@@ -119,6 +120,7 @@ async function run(invocation: Invocation, { loaded, state, json, progress, sign
     if (isBad || performance.now() - savedAt > stateEveryMs) await save();
   }
 
+  using _ = { [Symbol.dispose]: sink.close };
   await using verification = await openVerification(settings, {
     workers,
     offline: state.offline,
@@ -133,14 +135,14 @@ async function run(invocation: Invocation, { loaded, state, json, progress, sign
     await save();
     if (!isStoaError(error)) throw error;
     err(signal.aborted ? 'interrupted' : error.message);
-    report.end();
+    report.end(false);
     err('stoa verify --resume goes on from here');
     return report.counts().bad > 0 ? verdicts.bad : verdicts.unchecked;
   }
   progress.clear();
   await removeState(file);
   const { versions, bad, unchecked } = report.counts();
-  report.end();
+  report.end(true);
   if (versions === 0 && state.patterns !== '') {
     err(`nothing is stored of modules that match ${state.patterns}`);
     return verdicts.unchecked;

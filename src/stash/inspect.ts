@@ -25,12 +25,14 @@ export interface Inspection extends ModuleVersion {
 }
 
 /** A file that is not what it must be. */
-export interface Fault {
+interface Fault {
   readonly file: StoredExtension;
   readonly expected: string;
   readonly found: string;
   /** The database that expects it; absent: what else is stored does. */
   readonly by?: string;
+  /** The same as a clause. */
+  readonly text: string;
 }
 
 /** Reads all of a stored version, and holds it against its published hash and what is vouched for. Throws only when aborted. */
@@ -144,24 +146,24 @@ function judge(
   vouched: Vouched | undefined,
 ): Fault[] {
   const faults: Fault[] = [];
+  const add = (file: StoredExtension, expected: string, found: string, by?: Vouched): void => {
+    const text = `.${file}: expected${by === undefined ? '' : ` by ${by.by}`} ${expected}, found ${found}`;
+    faults.push({ file, expected, found, ...(by !== undefined && { by: by.by }), text });
+  };
   const agreed = published !== undefined && h1Pattern.test(published) ? published : undefined;
-  const by = vouched && { by: vouched.by };
   if (published !== undefined && agreed === undefined)
-    faults.push({ file: 'ziphash', expected: h1Of(zip) ?? 'a hash', found: quote(published.slice(0, 100)) });
+    add('ziphash', h1Of(zip) ?? 'a hash', quote(published.slice(0, 100)));
   else if (agreed !== undefined && vouched !== undefined && agreed !== vouched.sums.zip)
-    faults.push({ file: 'ziphash', expected: vouched.sums.zip, found: agreed, ...by });
+    add('ziphash', vouched.sums.zip, agreed, vouched);
   const expected = vouched?.sums.zip ?? agreed;
-  if (zip !== undefined && 'invalid' in zip)
-    faults.push({ file: 'zip', expected: expected ?? 'a zip of this version', found: zip.invalid });
+  if (zip !== undefined && 'invalid' in zip) add('zip', expected ?? 'a zip of this version', zip.invalid);
   else if (zip !== undefined && expected !== undefined && zip.h1 !== expected)
-    faults.push({ file: 'zip', expected, found: zip.h1, ...by });
+    add('zip', expected, zip.h1, vouched);
   const modH1 = mod && hashGoMod(mod);
   if (modH1 !== undefined && vouched !== undefined && modH1 !== vouched.sums.mod)
-    faults.push({ file: 'mod', expected: vouched.sums.mod, found: modH1, ...by });
-  if (info !== undefined) {
-    const named = versionIn(info);
-    if (named !== version) faults.push({ file: 'info', expected: version, found: quote(String(named)) });
-  }
+    add('mod', vouched.sums.mod, modH1, vouched);
+  const named = info && versionIn(info);
+  if (info !== undefined && named !== version) add('info', version, quote(String(named)));
   return faults;
 }
 

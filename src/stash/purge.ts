@@ -3,7 +3,7 @@ import { isStoaError } from '../errors.ts';
 import { formatKey } from '../module/target.ts';
 import type { BlobStore } from '../storage/store.ts';
 import type { Gone } from './gone.ts';
-import type { Fault, Inspection } from './inspect.ts';
+import type { Inspection } from './inspect.ts';
 import type { Withdrawal } from './withdrawal.ts';
 
 /**
@@ -43,9 +43,9 @@ export function createPurge(options: {
     }
   }
 
-  /** The tombstone forbids nothing; it has every process forget what it holds of the version. */
+  /** The tombstone forbids nothing; it has every process forget what it holds of the version, and so comes when that is gone. */
   async function removeRotten({ path, version, faults }: Inspection, signal: AbortSignal): Promise<void> {
-    const reason = faults.map(formatFault).join('; ');
+    const reason = faults.map(({ text }) => text).join('; ');
     const time = new Date(now()).toISOString();
     for (const { file } of faults) await store.delete(formatKey(path, version, file), { signal });
     await gone.add({ module: path, version, reason, time, by: 'verification' }, signal);
@@ -75,10 +75,4 @@ export function createPurge(options: {
     }
     return true;
   };
-}
-
-/** A fault as a clause. */
-function formatFault({ file, expected, found, by }: Fault): string {
-  const who = by === undefined ? '' : ` by ${by}`;
-  return `.${file}: expected${who} ${expected}, found ${found}`;
 }
