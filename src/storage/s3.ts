@@ -42,8 +42,8 @@ export interface S3Store {
   close(): void;
 }
 
-/** Bytes of a part. A body of unknown size has 10,000 of them at most, by the rules of S3. */
-const partBytes = 8 * 1024 * 1024;
+/** Bytes of a part: the fewest that S3 takes. A body has 10,000 of them at most, which is 50 GB. */
+const partBytes = 5 * 1024 * 1024;
 
 /** Parts on their way at once, of all puts. */
 const partsAtOnce = 4;

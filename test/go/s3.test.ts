@@ -12,7 +12,7 @@ import { go, openGoHome } from './go.ts';
 const large: UpstreamModule = {
   path: 'example.com/large',
   versions: {
-    'v1.0.0': { files: { 'go.mod': 'module example.com/large\n', 'data.bin': randomBytes(9_000_000) } },
+    'v1.0.0': { files: { 'go.mod': 'module example.com/large\n', 'data.bin': randomBytes(6_000_000) } },
   },
 };
 

@@ -43,8 +43,8 @@ describe.skipIf(minioProgram === undefined)('a bucket of MinIO', () => {
     };
   }
 
-  test.for([8 * mib - 1, 8 * mib, 8 * mib + 1, 20 * mib])(
-    'what was put comes back: %d bytes, in parts of 8 MiB',
+  test.for([5 * mib - 1, 5 * mib, 5 * mib + 1, 12 * mib])(
+    'what was put comes back: %d bytes, in parts of 5 MiB',
     async (size) => {
       await using folder = await openFolder();
       const s3 = openS3(connectionTo(minio));
