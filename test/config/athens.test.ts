@@ -405,9 +405,8 @@ describe('an Athens setting for what is not built yet is refused', () => {
 });
 
 test('a checksum database beside the known one is refused with what to do', () => {
-  expect(problemsOf({ env: { ATHENS_SUM_DBS: 'https://sum.golang.org,https://sum.example.com' } })).toEqual([
-    'ATHENS_SUM_DBS: https://sum.example.com: name each of these databases with its key in sumdb',
-  ]);
+  const [problem] = problemsOf({ env: { ATHENS_SUM_DBS: 'https://sum.golang.org,https://sum.example.com' } });
+  expect(problem).toMatch(/https:\/\/sum\.example\.com: name each of these databases with its key in sumdb$/);
 });
 
 describe('values that ask for nothing are accepted', () => {
