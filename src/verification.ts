@@ -102,7 +102,7 @@ export async function openVerification(
   const gone = createGone({ store, log, drop: () => undefined });
   // What is taken away is in the report.
   const quiet = { ...log, error: () => undefined };
-  const withdrawal = createWithdrawal({ store, gone, recorder, log: quiet, now: Date.now });
+  const withdrawal = createWithdrawal({ store, gone, proof, recorder, log: quiet, now: Date.now });
   const purge = createPurge({ store, gone, withdrawal, recorder, now: Date.now });
   let backup: BlobStore | undefined;
   return {

@@ -111,7 +111,7 @@ export function createStash(options: StashOptions): Stash {
   const share = limits.memoryBytes * shareOfMemory;
   const memory = createTier<Opened>(limits.memoryBytes);
   const gone = createGone({ store, log, drop });
-  const withdrawal = createWithdrawal({ store, gone, recorder, log, now });
+  const withdrawal = createWithdrawal({ store, gone, proof, recorder, log, now });
   const publisher = createPublisher({
     store,
     recorder,

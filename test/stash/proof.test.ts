@@ -252,3 +252,18 @@ test('the hashes of a public version are said by nobody else while its database 
     kind: 'upstream',
   });
 });
+
+test('a look-up that rotted in storage takes no good version away', async () => {
+  await using bench = await openBench(made('right'), { modules: [made('right')] });
+  const { house, fake } = bench;
+  const fixture = house.upstream.fixture(path, version);
+  for (const file of ['mod', 'zip'] as const) await bench.get(file);
+  const key = `sumdb/${fake.name}/lookup/${path}@${version}`;
+  await using blob = await house.store.get(key);
+  const kept = Buffer.concat(await Array.fromAsync(blob!.read(), (chunk) => Buffer.from(chunk))).toString();
+  await house.store.put(key, Buffer.from(kept.replace(fixture.h1, fixture.modH1)));
+  await house.restart();
+  await expect(bench.get('zip')).rejects.toMatchObject({ kind: 'storage' });
+  expect(await bench.get('zip')).toEqual(fixture.zip);
+  expect(house.events).not.toContain('withdrawn');
+});
