@@ -115,10 +115,11 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
         .forget(version)
         .catch((error: unknown) => log.error('a local copy could not be removed', { error }));
     },
-    async unproved(version, why) {
+    async unproved(version, file, why) {
       catalog.event('served_unverified', version, why);
-      const payload = { path: version.path, version: version.version };
-      await catalog.addJob({ kind: proveLaterJob.kind, key: formatModuleVersion(version), payload });
+      const payload = { path: version.path, version: version.version, file };
+      const key = `${formatModuleVersion(version)} ${file}`;
+      await catalog.addJob({ kind: proveLaterJob.kind, key, payload });
     },
   });
   await stash.readTombstones(life.signal);

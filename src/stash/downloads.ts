@@ -53,7 +53,7 @@ export function createDownloads(options: {
   /** Called when a download could not be written. */
   readonly writeFailed: (error: StoaError) => void;
   /** Called before a zip is published that is to be verified later, with the reason. */
-  readonly unproved: (version: ModuleVersion, why: string) => Promise<void>;
+  readonly unproved: (version: ModuleVersion, file: 'zip', why: string) => Promise<void>;
   /** Called when the zip of a version was stored, before its hash is. */
   readonly published: (version: Published & { readonly size: number }) => Promise<void>;
   /** Called when the zip of a version was stored, with its h1 and what is known of it beside its source. */
@@ -107,7 +107,7 @@ export function createDownloads(options: {
     await using spool = transfer.spool;
     try {
       const { source, h1, mod, word } = await acceptance.obtain(version, transfer, refused, { signal, via });
-      if (word.later !== undefined) await options.unproved(version, word.later);
+      if (word.later !== undefined) await options.unproved(version, 'zip', word.later);
       await publisher.zip(version, { file: spool.file, size: spool.written }, h1, signal);
       spool.release();
       await spool.unlink();

@@ -37,7 +37,7 @@ export function createFiles(options: {
   readonly recorder: Recorder;
   readonly memory: Tier<Opened>;
   /** Called before a `.mod` is published that is to be verified later, with the reason. */
-  readonly unproved: (version: ModuleVersion, why: string) => Promise<void>;
+  readonly unproved: (version: ModuleVersion, file: 'mod', why: string) => Promise<void>;
   readonly maxBytes: number;
   readonly deadlineMs: number;
   readonly life: AbortSignal;
@@ -82,7 +82,7 @@ export function createFiles(options: {
         return fetched;
       },
     });
-    if (word.later !== undefined) await options.unproved(version, word.later);
+    if (word.later !== undefined) await options.unproved(version, 'mod', word.later);
     const standing = await publisher.small(version, 'mod', collected.bytes(), signal);
     await checkStanding(version, standing, word.vouched, signal);
     return { ...keep(key, 'mod', standing, word.vouched?.isPublic === true), outcome: 'miss', source };

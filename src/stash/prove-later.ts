@@ -1,8 +1,8 @@
 import type { Recorder } from '../catalog/recorder.ts';
-import { isStoaError } from '../errors.ts';
+import { isStoaError, StoaError } from '../errors.ts';
 import { hashGoMod } from '../module/dirhash.ts';
 import { formatKey } from '../module/target.ts';
-import { checkModuleVersion, type ModuleVersion } from '../module/version.ts';
+import { checkModuleVersion, formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { BlobStore } from '../storage/store.ts';
 import type { Sums } from '../sumdb/sums.ts';
 import type { Proof, Vouched } from './proof.ts';
@@ -60,10 +60,13 @@ export function createProveLater(options: {
   }
 
   return async (payload, signal) => {
-    const version = versionOf(payload);
+    const { file, ...version } = parsePayload(payload);
     const { vouched } = await proof.ask(version, { signal, mustAnswer: true });
     if (vouched === undefined) return;
     const [mod, zip] = await Promise.all([storedMod(version, signal), storedZip(version, signal)]);
+    // It is asked for before the file is published: one that comes first is too early.
+    if ((file === 'zip' ? zip : mod) === undefined)
+      throw new StoaError('storage', `${formatModuleVersion(version)}: its ${file} is not stored yet`);
     if (mod !== undefined && mod !== vouched.sums.mod) await takeAway(version, 'mod', mod, vouched, signal);
     else if (zip !== undefined && zip !== vouched.sums.zip)
       await takeAway(version, 'zip', zip, vouched, signal);
@@ -71,8 +74,8 @@ export function createProveLater(options: {
   };
 }
 
-function versionOf(payload: unknown): ModuleVersion {
-  const { path = '', version = '' } = payload as Partial<ModuleVersion>;
+function parsePayload(payload: unknown): ModuleVersion & { readonly file: 'mod' | 'zip' } {
+  const { path = '', version = '', file } = payload as Partial<ModuleVersion & { file: string }>;
   checkModuleVersion(path, version);
-  return { path, version };
+  return { path, version, file: file === 'zip' ? 'zip' : 'mod' };
 }

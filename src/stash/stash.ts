@@ -66,7 +66,7 @@ export interface StashOptions {
    * Told of a version whose files are about to be published although its checksum database could not be asked, and why. The
    * publish waits for what it does.
    */
-  readonly unproved?: (version: ModuleVersion, why: string) => Promise<void>;
+  readonly unproved?: (version: ModuleVersion, file: 'mod' | 'zip', why: string) => Promise<void>;
   /** Told of each version that was stored, with the size of its zip. */
   readonly zipStored?: (bytes: number) => void;
   /** Told of each version that was withdrawn, here or by another process. */
@@ -210,8 +210,8 @@ export function createStash(options: StashOptions): Stash {
     now,
   });
 
-  async function unproved(version: ModuleVersion, why: string): Promise<void> {
-    await options.unproved?.(version, why);
+  async function unproved(version: ModuleVersion, file: 'mod' | 'zip', why: string): Promise<void> {
+    await options.unproved?.(version, file, why);
   }
 
   function drop({ path, version }: ModuleVersion): void {

@@ -14,6 +14,8 @@ const path = 'example.com/m';
 const version = 'v1.0.0';
 const m = { path, version };
 const goMod = `module ${path}\n`;
+/** Never fetched. */
+const bad = 'example.com/early';
 
 const made = (data: string, of = path): UpstreamModule => ({
   path: of,
@@ -173,11 +175,11 @@ test('while the database cannot be reached, nothing new is served', async () => 
 
 test('where the settings say so it is served unverified, and told before it is published', async () => {
   const told: string[] = [];
-  const unproved: StashOptions['unproved'] = async ({ path, version }) => {
+  const unproved: StashOptions['unproved'] = async ({ path, version }, file) => {
     const stored = await Promise.all(
       ['mod', 'zip'].map((file) => bench.house.store.stat(`${path}/@v/${version}.${file}`)),
     );
-    told.push(`${path}@${version} ${stored.filter((info) => info !== undefined).length}`);
+    told.push(`${path}@${version} ${file} ${stored.filter((info) => info !== undefined).length}`);
   };
   await using bench: Bench = await openBench(made('right'), {
     modules: [made('right')],
@@ -187,7 +189,14 @@ test('where the settings say so it is served unverified, and told before it is p
   await bench.fake.stop();
   expect(await bench.house.stash.open(m, 'mod', ask())).toMatchObject({ isVerified: false });
   expect(await bench.house.stash.open(m, 'zip', ask())).toMatchObject({ isVerified: false });
-  expect(told).toEqual([`${path}@${version} 0`, `${path}@${version} 1`]);
+  expect(told).toEqual([`${path}@${version} mod 0`, `${path}@${version} zip 1`]);
+  await bench.fake.restart();
+  const other = { path: bad, version, file: 'zip' };
+  bench.fake.add({ path: bad, version });
+  await expect(bench.house.stash.proveLater(other, new AbortController().signal)).rejects.toMatchObject({
+    message: `${bad}@${version}: its zip is not stored yet`,
+  });
+  await bench.house.stash.proveLater({ ...m, file: 'zip' }, new AbortController().signal);
   expect(bench.house.published).toMatchObject([{ path, version, verified: 'pending' }]);
 });
 
