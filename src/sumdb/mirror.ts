@@ -1,30 +1,15 @@
 import { StoaError } from '../errors.ts';
-import { unescapePath } from '../module/path.ts';
 import { quote } from '../module/quote.ts';
-import {
-  checkModuleVersion,
-  formatModuleVersion,
-  type ModuleVersion,
-  unescapeVersion,
-} from '../module/version.ts';
+import { formatModuleVersion, type ModuleVersion } from '../module/version.ts';
+import { latestAnswer, lookupAnswer, type SumdbAnswer, supportedAnswer, tileAnswer } from './answer.ts';
 import type { SumdbClient } from './client.ts';
 import type { Databases } from './databases.ts';
-import { dataLevel, parseTilePath, type Tile } from './tile.ts';
+import { parseSumdbTarget, type SumdbTarget } from './target.ts';
+import { dataLevel, formatTilePath, type Tile } from './tile.ts';
 import { tileHeight } from './tiles.ts';
 
 /** What is asked of a database below `/sumdb/`. */
-type MirrorTarget =
-  | { readonly kind: 'supported' | 'latest'; readonly database: SumdbClient }
-  | { readonly kind: 'lookup'; readonly database: SumdbClient; readonly version: ModuleVersion }
-  | { readonly kind: 'tile'; readonly database: SumdbClient; readonly tile: Tile };
-
-/** What is answered. */
-export interface MirrorAnswer {
-  readonly body: Buffer;
-  readonly type: 'text/plain; charset=UTF-8' | 'application/octet-stream';
-  /** Seconds for which others may keep it. */
-  readonly maxAge: number;
-}
+type MirrorTarget = SumdbTarget & { readonly database: SumdbClient };
 
 /**
  * The databases of the settings as a module proxy passes them on: from what was proved and kept, else asked for, proved and
@@ -36,9 +21,9 @@ export interface Mirror {
    * the settings do not name, which sends the go command on to where it is, and `malformed` for what no database has.
    */
   parse(path: string): MirrorTarget;
-  answer(target: MirrorTarget, signal: AbortSignal, via?: string): Promise<MirrorAnswer>;
+  answer(target: MirrorTarget, signal: AbortSignal, via?: string): Promise<SumdbAnswer>;
   /** The answer where it is in memory, at once. */
-  quick(target: MirrorTarget): MirrorAnswer | undefined;
+  quick(target: MirrorTarget): SumdbAnswer | undefined;
 }
 
 export function createMirror(databases: Databases): Mirror {
@@ -53,15 +38,10 @@ export function createMirror(databases: Databases): Mirror {
         'notFound',
         `no checksum database ${quote(path.split('/', 1)[0]!)} is passed on here`,
       );
-    const target = path.slice(name.length + 1);
-    if (target === 'supported' || target === 'latest') return { kind: target, database };
-    if (target.startsWith(lookupMark)) {
-      const version = parseVersion(target.slice(lookupMark.length));
-      checkAllowed(database, version);
-      return { kind: 'lookup', database, version };
-    }
-    if (target.startsWith('tile/')) return { kind: 'tile', database, tile: parseTile(target) };
-    throw new StoaError('malformed', `checksum database ${name}: no database has a ${quote(target)}`);
+    const target = parseSumdbTarget(path.slice(name.length + 1));
+    if (target.kind === 'lookup') checkAllowed(database, target.version);
+    if (target.kind === 'tile') checkPassedOn(target.tile);
+    return { ...target, database };
   }
 
   function checkAllowed({ name }: SumdbClient, version: ModuleVersion): void {
@@ -79,11 +59,11 @@ export function createMirror(databases: Databases): Mirror {
       switch (target.kind) {
         case 'supported':
           // Said by the proxy itself: the database has no such thing.
-          return text(Buffer.alloc(0), hour);
+          return supportedAnswer;
         case 'latest':
-          return text(await database.latest(signal, via), 0);
+          return latestAnswer(await database.latest(signal, via));
         case 'lookup':
-          return text(await database.record(target.version, signal, via), day);
+          return lookupAnswer(await database.record(target.version, signal, via));
         case 'tile':
           return tileAnswer(target.tile, await database.tile(target.tile, signal, via));
       }
@@ -91,7 +71,7 @@ export function createMirror(databases: Databases): Mirror {
     quick(target) {
       if (target.kind === 'lookup') {
         const body = target.database.peekRecord(target.version);
-        return body && text(body, day);
+        return body && lookupAnswer(body);
       }
       if (target.kind !== 'tile') return undefined;
       const body = target.database.peekTile(target.tile);
@@ -100,34 +80,10 @@ export function createMirror(databases: Databases): Mirror {
   };
 }
 
-const lookupMark = 'lookup/';
-const hour = 3600;
-const day = 24 * hour;
-const year = 365 * day;
-
-function parseVersion(text: string): ModuleVersion {
-  const at = text.indexOf('@');
-  if (at < 0) throw new StoaError('malformed', `malformed look-up ${quote(text)}: it has no version`);
-  const version = { path: unescapePath(text.slice(0, at)), version: unescapeVersion(text.slice(at + 1)) };
-  checkModuleVersion(version.path, version.version);
-  return version;
-}
-
-function parseTile(path: string): Tile {
-  const tile = parseTilePath(path);
-  if (tile.height === tileHeight && tile.level !== dataLevel) return tile;
+function checkPassedOn(tile: Tile): void {
+  if (tile.height === tileHeight && tile.level !== dataLevel) return;
   throw new StoaError(
     'notFound',
-    `${path}: only tiles of hashes, of height ${tileHeight}, are passed on here`,
+    `${formatTilePath(tile)}: only tiles of hashes, of height ${tileHeight}, are passed on here`,
   );
-}
-
-function text(body: Buffer, maxAge: number): MirrorAnswer {
-  return { body, type: 'text/plain; charset=UTF-8', maxAge };
-}
-
-/** A tile never changes, but its parts may not be there for ever. */
-function tileAnswer(tile: Tile, body: Buffer): MirrorAnswer {
-  const maxAge = tile.width === 2 ** tile.height ? year : day;
-  return { body, type: 'application/octet-stream', maxAge };
 }

@@ -1,9 +1,9 @@
+import { latestAnswer, lookupAnswer, type SumdbAnswer, supportedAnswer, tileAnswer } from './answer.ts';
 import type { Ledger } from './ledger.ts';
-import { answerLedger } from './ledger-answer.ts';
-import type { Mirror, MirrorAnswer } from './mirror.ts';
-import { parseSumdbTarget } from './target.ts';
+import type { Mirror } from './mirror.ts';
+import { parseSumdbTarget, type SumdbTarget } from './target.ts';
 
-/** The databases as they are served below `/sumdb/`: those that are passed on, and our own. */
+/** The databases as they are served below `/sumdb/`: those that are passed on, and our own where there is one. */
 export interface Served {
   /** What a URL path behind `/sumdb/` asks for. Throws as `Mirror.parse` does. */
   parse(path: string): ServedTarget;
@@ -11,30 +11,17 @@ export interface Served {
 
 interface ServedTarget {
   /** The answer where it is in memory. */
-  quick(): MirrorAnswer | undefined;
-  answer(ask: { readonly signal: AbortSignal; readonly via?: string }): Promise<MirrorAnswer>;
+  quick(): SumdbAnswer | undefined;
+  answer(ask: { readonly signal: AbortSignal; readonly via?: string }): Promise<SumdbAnswer>;
 }
 
-/** Seconds for which caches may keep what never changes, and what is answered under a newer head tomorrow. */
-const forEver = 365 * 24 * 3600;
-const aMinute = 60;
-
 export function serveDatabases(mirror: Mirror, ledger?: Ledger): Served {
-  function ofLedger(own: Ledger, path: string): ServedTarget {
-    const target = parseSumdbTarget(path);
-    return {
-      quick: () => undefined,
-      async answer({ signal }) {
-        const { body, type, isForEver } = await answerLedger(own, target, signal);
-        return { body, type, maxAge: isForEver ? forEver : target.kind === 'latest' ? 0 : aMinute };
-      },
-    };
-  }
-
   return {
     parse(path) {
-      if (ledger !== undefined && path.startsWith(`${ledger.name}/`))
-        return ofLedger(ledger, path.slice(ledger.name.length + 1));
+      if (ledger !== undefined && path.startsWith(`${ledger.name}/`)) {
+        const target = parseSumdbTarget(path.slice(ledger.name.length + 1));
+        return { quick: () => undefined, answer: ({ signal }) => answerLedger(ledger, target, signal) };
+      }
       const target = mirror.parse(path);
       return {
         quick: () => mirror.quick(target),
@@ -42,4 +29,17 @@ export function serveDatabases(mirror: Mirror, ledger?: Ledger): Served {
       };
     },
   };
+}
+
+async function answerLedger(ledger: Ledger, target: SumdbTarget, signal: AbortSignal): Promise<SumdbAnswer> {
+  switch (target.kind) {
+    case 'supported':
+      return supportedAnswer;
+    case 'latest':
+      return latestAnswer(await ledger.latest(signal));
+    case 'lookup':
+      return lookupAnswer(await ledger.record(target.version, signal));
+    case 'tile':
+      return tileAnswer(target.tile, await ledger.tile(target.tile, signal));
+  }
 }

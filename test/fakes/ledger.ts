@@ -1,15 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { errorKinds, toStoaError } from '../../src/errors.ts';
+import { errorKinds, StoaError, toStoaError } from '../../src/errors.ts';
+import { createDatabases } from '../../src/sumdb/databases.ts';
 import type { Ledger } from '../../src/sumdb/ledger.ts';
-import { answerLedger } from '../../src/sumdb/ledger-answer.ts';
-import { parseSumdbTarget } from '../../src/sumdb/target.ts';
+import { createMirror } from '../../src/sumdb/mirror.ts';
+import { serveDatabases } from '../../src/sumdb/served.ts';
 
 export interface ServedLedger extends AsyncDisposable {
   /** A module proxy without modules, that passes the database on; below `/sumdb/<name>` of it is the database itself. */
   readonly url: string;
-  /** The targets of all requests so far, and the status each got. */
+  /** The status and the path of all requests so far. */
   readonly requests: readonly string[];
 }
 
@@ -19,21 +20,19 @@ export async function serveLedger(current: () => Ledger): Promise<ServedLedger> 
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = decodeURIComponent(new URL(request.url!, 'http://localhost').pathname);
-    const ledger = current();
-    const prefix = `/sumdb/${ledger.name}/`;
-    const target = path.startsWith(prefix) ? path.slice(prefix.length) : undefined;
     const left = new AbortController();
     response.once('close', () => left.abort());
     try {
-      if (target === undefined) throw new URIError('no module is here');
-      const { body, type } = await answerLedger(ledger, parseSumdbTarget(target), left.signal);
-      requests.push(`200 ${target}`);
+      if (!path.startsWith(prefix)) throw new StoaError('notFound', 'not found: no module is here');
+      const target = serveDatabases(none, current()).parse(path.slice(prefix.length));
+      const { body, type } = await target.answer(left);
+      requests.push(`200 ${path}`);
       response.writeHead(200, { 'content-type': type, 'content-length': body.length });
       response.end(body);
     } catch (error) {
       const { kind, message } = toStoaError(error);
-      const status = error instanceof URIError ? 404 : errorKinds[kind].status;
-      requests.push(`${status} ${target ?? path}`);
+      const { status } = errorKinds[kind];
+      requests.push(`${status} ${path}`);
       response.writeHead(status, { 'content-type': 'text/plain; charset=UTF-8' });
       response.end(`${message}\n`);
     }
@@ -51,3 +50,17 @@ export async function serveLedger(current: () => Ledger): Promise<ServedLedger> 
     },
   };
 }
+
+const prefix = '/sumdb/';
+
+/** No other database. */
+const none = createMirror(
+  createDatabases({
+    list: { rules: [] },
+    noSumdb: '',
+    private: '',
+    open() {
+      throw new Error('there is none');
+    },
+  }),
+);

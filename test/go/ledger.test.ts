@@ -37,8 +37,8 @@ describe.skipIf(go === undefined)('the go command, whose only checksum database 
       signer,
       store,
       proveLines,
-      log: { warn() {}, error() {} },
-      metrics: { event() {} },
+      log: { warn() {} },
+      recorder: { event() {} },
       deadlineMs: 10_000,
       life: life.signal,
     });
@@ -68,10 +68,12 @@ describe.skipIf(go === undefined)('the go command, whose only checksum database 
     await using home = await openHome();
     const cwd = await home.project({ 'go.mod': graph.goMod });
     await home.run(['mod', 'download'], { cwd });
-    expect(served.requests).toContain('200 supported');
-    const lookups = served.requests.filter((request) => request.startsWith('200 lookup/'));
+    expect(served.requests).toContain('200 /sumdb/sum.corp.example/supported');
+    const lookups = served.requests.filter((request) => request.includes('/lookup/'));
     expect(lookups).toHaveLength(graph.nodes.length);
-    expect(served.requests.filter((request) => /^(?!200|404 \/)/.test(request))).toEqual([]);
+    expect(served.requests.filter((request) => !/^(200 \/sumdb\/|404 \/(?!sumdb\/))/.test(request))).toEqual(
+      [],
+    );
   });
 
   test('believes the log again when it has grown, after a restart', async () => {
