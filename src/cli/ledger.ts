@@ -47,10 +47,6 @@ export function showLedgerKey(invocation: Invocation, machine: Partial<Machine> 
 export function checkLedger(invocation: Invocation, machine: Partial<Machine> = {}): Promise<number> {
   const { out, err } = invocation;
   return withLedger(invocation, machine, async (settings, signer) => {
-    if (settings.storage.type === 'memory') {
-      err('stoa ledger verify: with storage.type memory nothing is stored');
-      return exitCodes.usage.code;
-    }
     const [{ openStoreAlone }, { verifyLedger }] = await Promise.all([
       import('../stores/open.ts'),
       import('../sumdb/ledger-verify.ts'),

@@ -1,3 +1,4 @@
+import { databasesOf } from '../sumdb/database-list.ts';
 import { named, type Settings } from './schema.ts';
 import { formatBytes, formatDuration } from './units.ts';
 
@@ -38,6 +39,7 @@ export function contradictions(settings: Settings, sources: Sources): string[] {
       `cache.memory_file ${formatBytes(cache.memoryFileBytes)} (${from('cache.memory_file')}) is larger than cache.memory ${formatBytes(cache.memoryBytes)} (${from('cache.memory')})`,
     );
   }
+  problems.push(...ledgerContradictions(settings, from));
   for (const [key, name] of [
     ['connectTimeoutMs', 'net.connect_timeout'],
     ['firstByteTimeoutMs', 'net.first_byte_timeout'],
@@ -49,6 +51,25 @@ export function contradictions(settings: Settings, sources: Sources): string[] {
       `${name} ${formatDuration(net[key])} (${from(name)}) is longer than net.total_timeout ${formatDuration(net.totalTimeoutMs)} (${from('net.total_timeout')})`,
     );
   }
+  return problems;
+}
+
+/** A log that is not there after a restart would begin anew, and a database that asks itself would never answer. */
+function ledgerContradictions(
+  { ledger, storage, sumdb }: Settings,
+  from: (name: string) => string,
+): string[] {
+  const { key } = ledger;
+  if (key === undefined) return [];
+  const problems: string[] = [];
+  if (storage.type === 'memory')
+    problems.push(
+      `ledger.key (${from('ledger.key')}) needs a store that outlives the server, which storage.type memory (${from('storage.type')}) does not`,
+    );
+  if (databasesOf(sumdb).some(({ name }) => name === key.name || name.startsWith(`${key.name}/`)))
+    problems.push(
+      `sumdb (${from('sumdb')}) names ${key.name}, the private log of this server itself (ledger.key, ${from('ledger.key')}); set STOA_SUMDB to the public database`,
+    );
   return problems;
 }
 

@@ -106,8 +106,8 @@ describe('stoa ledger verify', () => {
       signer: parseLedgerKey(readFileSync(join(folder, 'sum.verified.example.key'), 'utf8').trim()),
       store,
       proveLines: madeUp,
-      log: { warn() {}, error() {} },
-      metrics: { event() {} },
+      log: { warn() {} },
+      recorder: { event() {} },
       deadlineMs: 10_000,
       life: signal,
     });
@@ -130,7 +130,7 @@ describe('stoa ledger verify', () => {
   test('has nothing to look at in a store that ends with its process', () => {
     expect(stoa(['verify', '--storage-type', 'memory'], env)).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('nothing is stored'),
+      stderr: expect.stringContaining('needs a store that outlives'),
     });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { makeLedgerKey } from '../../src/sumdb/ledger-signer.ts';
 import { load, problemsOf, type Said } from './machine.ts';
 
 const files = { '/file': 'text' };
@@ -430,4 +431,30 @@ describe('the data folder is by default', () => {
 
 test('the workers leave a processor to the event loop', () => {
   expect([1, 2, 4, 64].map((processors) => load({ processors }).settings.workers)).toEqual([1, 1, 3, 4]);
+});
+
+describe('the key of a private log', () => {
+  const { signerKey, verifierKey } = makeLedgerKey('sum.corp.example', Buffer.alloc(32, 1));
+  const env = { STOA_LEDGER_KEY: signerKey };
+
+  test('is shown by what others check it with', () => {
+    expect(load({ env }).settings.ledger.key?.verifierKey).toBe(verifierKey);
+    expect(load({ env: {} }).settings.ledger.key).toBeUndefined();
+  });
+
+  test('goes with no store that ends with the server', () => {
+    expect(problemsOf({ env: { ...env, STOA_STORAGE_TYPE: 'memory' } })).toEqual([
+      'ledger.key (from STOA_LEDGER_KEY) needs a store that outlives the server, which storage.type memory (from STOA_STORAGE_TYPE) does not',
+    ]);
+  });
+
+  test.each([verifierKey, `${verifierKey} https://stoa.corp.example`])(
+    'keeps the server from asking itself, as GOSUMDB=%s would have it',
+    (database) => {
+      expect(problemsOf({ env: { ...env, GOSUMDB: database } })).toEqual([
+        'sumdb (from GOSUMDB) names sum.corp.example, the private log of this server itself (ledger.key, from STOA_LEDGER_KEY); set STOA_SUMDB to the public database',
+      ]);
+      expect(problemsOf({ env: { ...env, GOSUMDB: database, STOA_SUMDB: 'sum.golang.org' } })).toEqual([]);
+    },
+  );
 });
