@@ -5,7 +5,7 @@ import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { BlobStore } from '../../src/storage/store.ts';
 import { createLedger, type Ledger, type ProveLines } from '../../src/sumdb/ledger.ts';
 import type { Signer } from '../../src/sumdb/note.ts';
-import { ledgerName, signerOf, sumsFor } from './ledger-versions.ts';
+import { ledgerName, numbered, signerOf, sumsFor } from './ledger-versions.ts';
 
 export const signal = new AbortController().signal;
 
@@ -37,8 +37,8 @@ export function createLedgerBed(store = checked(createMemoryStore())): LedgerBed
         signer: signerOf(),
         store,
         proveLines: madeUp,
-        log: { warn: (message) => lines.push(message), error: (message) => lines.push(message) },
-        metrics: { event: (name) => events.push(name) },
+        log: { warn: (message) => lines.push(message) },
+        recorder: { event: (kind) => events.push(kind) },
         deadlineMs: 10_000,
         life: life.signal,
         ...more,
@@ -50,4 +50,10 @@ export function createLedgerBed(store = checked(createMemoryStore())): LedgerBed
       return keys;
     },
   };
+}
+
+/** Logs so many numbered versions, all at once. */
+export async function addAll(ledger: Ledger, count: number, first = 0): Promise<void> {
+  const versions = Array.from({ length: count }, (_, i) => numbered(first + i));
+  await Promise.all(versions.map((version) => ledger.add(version, sumsFor(version), signal)));
 }

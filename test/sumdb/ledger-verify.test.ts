@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { BlobStore } from '../../src/storage/store.ts';
 import { type LedgerReport, verifyLedger } from '../../src/sumdb/ledger-verify.ts';
 import { signNote } from '../../src/sumdb/note.ts';
 import { readStored } from '../../src/sumdb/read-stored.ts';
@@ -6,20 +7,15 @@ import { formatRecord } from '../../src/sumdb/record.ts';
 import { formatSums } from '../../src/sumdb/sums.ts';
 import { formatTree } from '../../src/sumdb/tlog.ts';
 import { sumsOf } from '../fakes/sumdb.ts';
-import { createLedgerBed, type LedgerBed, signal } from './ledger-bed.ts';
-import { ledgerName, numbered, signerOf, sumsFor } from './ledger-versions.ts';
+import { addAll, createLedgerBed, type LedgerBed, signal } from './ledger-bed.ts';
+import { ledgerName, numbered, signerOf } from './ledger-versions.ts';
 import { createMemoryLog } from './log.ts';
 
 /** A log of 600 records in some commits, with all that belongs to it. */
 async function openWhole(): Promise<LedgerBed> {
   const bed = createLedgerBed();
   const ledger = bed.open();
-  await Promise.all(
-    Array.from({ length: 600 }, (_, n) => {
-      const version = numbered(n);
-      return ledger.add(version, sumsFor(version), signal);
-    }),
-  );
+  await addAll(ledger, 600);
   await ledger.close();
   return bed;
 }
@@ -72,6 +68,23 @@ describe('stoa ledger verify', () => {
     for (const key of await bed.keys())
       if (!key.startsWith('commit/')) await bed.store.delete(`${root}/${key}`);
     expect(await verify(bed)).toMatchObject({ records: 600, unstored: 604, problemCount: 0 });
+  });
+
+  test('may run beside a server that appends', async () => {
+    const bed = await openWhole();
+    const ledger = bed.open();
+    const growing: BlobStore = {
+      ...bed.store,
+      async *list(prefix, options) {
+        yield* bed.store.list(prefix, options);
+        if (!prefix.includes('/commit/')) return;
+        await addAll(ledger, 300, 600);
+        await ledger.close();
+      },
+    };
+    const report = await verifyLedger({ verifierKey: signerOf().verifierKey, store: growing, signal });
+    expect(report).toMatchObject({ records: 600, problems: [] });
+    expect((await verify(bed)).records).toBe(900);
   });
 
   test.each<[what: string, problem: string, spoil: (bed: LedgerBed) => Promise<unknown>]>([
