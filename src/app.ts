@@ -64,7 +64,7 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
       store,
       proveLines: (version, signal) => stash.sums(version, signal),
       log,
-      metrics,
+      recorder: { event: (kind, version, text) => catalog.event(kind, version, text) },
       deadlineMs: settings.fetch.timeoutMs,
       life: life.signal,
     });
@@ -176,7 +176,7 @@ export async function startServer({ settings, sources: origins }: Loaded, log: L
   // The first answers come before the client's library and the catalog are loaded, which takes the processors for a while.
   const loading = setTimeout(
     () =>
-      Promise.all([sources.ready(), catalog.ready()]).catch((error) =>
+      Promise.all([sources.ready(), catalog.ready(), ledger?.ready()]).catch((error) =>
         end().then(() => closed.reject(error), closed.reject),
       ),
     100,

@@ -72,6 +72,7 @@ export async function openVerification(
   const { scratch } = opened;
   const store = checked(opened.store);
   const { databases, close } = await openAsked(settings, store, log, offline);
+  const { recorder, closeRecorder } = await openRecorder(settings, pool);
   const ledger =
     settings.ledger.key &&
     createLedger({
@@ -81,7 +82,7 @@ export async function openVerification(
       proveLines: ({ path, version }) =>
         Promise.reject(new StoaError('notFound', `${path}@${version}: not logged`)),
       log,
-      metrics: createMetrics({ version: stoaVersion() }),
+      recorder,
       deadlineMs: settings.fetch.questionTimeoutMs,
       life: life.signal,
     });
@@ -98,7 +99,6 @@ export async function openVerification(
     isCovered: (path) => databases.choose(path) !== undefined,
     asks: !offline,
   });
-  const { recorder, closeRecorder } = await openRecorder(settings, pool);
   const gone = createGone({ store, log, drop: () => undefined });
   // What is taken away is in the report.
   const quiet = { ...log, error: () => undefined };

@@ -129,8 +129,8 @@ function open(store: BlobStore, life: AbortSignal): Ledger {
     signer,
     store,
     proveLines: async ({ version }) => loggedAs(Number(version.split('.')[2])).sums,
-    log: { warn() {}, error() {} },
-    metrics: { event() {} },
+    log: { warn() {} },
+    recorder: { event() {} },
     deadlineMs: 60_000,
     life,
   });

@@ -1,5 +1,4 @@
-/** A log as whoever appends to it needs it: its right edge, in tiles. All that is left of it can be no more in memory. */
-
+/** The right edge of a log, in tiles: all of it that who appends needs, however large it is. */
 import { formatRecords } from './record.ts';
 import { dataLevel, hashFromTile, subtreeHash, type Tile, tileForIndex, tileInTree } from './tile.ts';
 import { tileHeight } from './tiles.ts';

@@ -1,7 +1,6 @@
-import { StoaError } from '../errors.ts';
+import { isStoaError, StoaError } from '../errors.ts';
 import { checkModuleVersion, formatModuleVersion, type ModuleVersion } from '../module/version.ts';
 import type { Log } from '../observe/log.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import type { BlobStore } from '../storage/store.ts';
 import { orAborted } from '../work/abortable.ts';
 import { createShare } from '../work/share.ts';
@@ -36,10 +35,10 @@ export interface Ledger {
   latest(signal: AbortSignal): Promise<Buffer>;
   /**
    * Opens the log, which the first question does too. Throws `integrity` where what is stored under the name is not the log of
-   * this key; a failure of the store may be over at the next call.
+   * this key; a store that fails now is told to the log, and may work at the next question.
    */
   ready(): Promise<void>;
-  /** Stores what is still to be stored: before `life` ends, so that the next start has nothing to do. */
+  /** Stores what is still to be stored, before `life` ends; what cannot be stored the next start makes up for. */
   close(): Promise<void>;
 }
 
@@ -49,24 +48,28 @@ export interface Ledger {
  */
 export type ProveLines = (version: ModuleVersion, signal: AbortSignal) => Promise<Sums>;
 
+/** Who is told that a version has another content than was logged. */
+interface Recorder {
+  event(kind: string, version: ModuleVersion, text: string): void;
+}
+
 export interface LedgerOptions {
   readonly signer: Signer;
   readonly store: BlobStore;
   readonly proveLines: ProveLines;
-  readonly log: Pick<Log, 'warn' | 'error'>;
-  readonly metrics: Pick<Metrics, 'event'>;
+  readonly log: Pick<Log, 'warn'>;
+  readonly recorder: Recorder;
   /** Milliseconds that proving a version may take. */
   readonly deadlineMs: number;
   readonly life: AbortSignal;
 }
 
 export function createLedger(options: LedgerOptions): Ledger {
-  const { signer, store, proveLines, log, metrics, deadlineMs, life } = options;
+  const { signer, store, proveLines, log, recorder, deadlineMs, life } = options;
   const { name, verifierKey } = signer;
   const readTile = createReadTile(name, store);
   const append = createAppends(async (wanted) => (await open()).append(wanted));
   const share = createShare<Logged>({ deadlineMs, late: (subject) => `${subject}: no answer` });
-
   let opening: Promise<LedgerLog> | undefined;
 
   function open(): Promise<LedgerLog> {
@@ -98,13 +101,9 @@ export function createLedger(options: LedgerOptions): Ledger {
 
   function checkSame({ version, sums }: Logged, found: Sums): void {
     if (sums.zip === found.zip && sums.mod === found.mod) return;
-    metrics.event('ledger_conflict');
-    const error = new StoaError(
-      'integrity',
-      `${formatModuleVersion(version)}: the private log has ${sums.zip} and go.mod ${sums.mod}, now there is ${found.zip} and go.mod ${found.mod}`,
-    );
-    log.error('a version has not the content that was logged', { error });
-    throw error;
+    const problem = `the private log has ${sums.zip} and go.mod ${sums.mod}, now there is ${found.zip} and go.mod ${found.mod}`;
+    recorder.event('ledger_conflict', version, problem);
+    throw new StoaError('integrity', `${formatModuleVersion(version)}: ${problem}`);
   }
 
   function proveAndLog(version: ModuleVersion, signal: AbortSignal): Promise<Logged> {
@@ -118,6 +117,15 @@ export function createLedger(options: LedgerOptions): Ledger {
     const history = await orAborted(open(), signal);
     const { state } = history;
     return state.edge.size >= size ? state : orAborted(history.catchUp(), signal);
+  }
+
+  async function unlessStoreFails(complaint: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isStoaError(error, 'storage')) throw error;
+      log.warn(complaint, { database: name, reason: error.message });
+    }
   }
 
   return {
@@ -149,12 +157,10 @@ export function createLedger(options: LedgerOptions): Ledger {
       const history = await orAborted(open(), signal);
       return (await orAborted(history.catchUp(), signal)).head.note;
     },
-    async ready() {
-      await open();
-    },
-    async close() {
-      const history = await opening;
-      await history?.close();
-    },
+    ready: () => unlessStoreFails('the private log cannot be opened yet', open),
+    close: () =>
+      unlessStoreFails('the private log could not be stored to its end', async () =>
+        (await opening)?.close(),
+      ),
   };
 }

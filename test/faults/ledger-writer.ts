@@ -29,8 +29,8 @@ const ledger = createLedger({
   signer: signerOf(),
   store: checked(await openDiskStore({ root })),
   proveLines: async (version) => sumsBy(version, name),
-  log: { warn: say, error() {} },
-  metrics: { event() {} },
+  log: { warn: say },
+  recorder: { event() {} },
   deadlineMs: 60_000,
   life: signal,
 });

@@ -11,7 +11,7 @@ import { tileHashes } from '../../src/sumdb/tile-hashes.ts';
 import { recordHash, storedHashIndex } from '../../src/sumdb/tlog.ts';
 import { sumsOf } from '../fakes/sumdb.ts';
 import { createFailingStore } from '../faults/failing-store.ts';
-import { createLedgerBed, madeUp, signal } from './ledger-bed.ts';
+import { addAll, createLedgerBed, madeUp, signal } from './ledger-bed.ts';
 import { ledgerName, numbered, signerOf, sumsFor, verifier } from './ledger-versions.ts';
 
 /** Reads a look-up as a client does: the head is ours, and tiles prove that the record is in its tree. */
@@ -22,11 +22,6 @@ async function lookUp(ledger: Ledger, n: number) {
   const [hash] = authenticate(await Promise.all(tiles.map((tile) => ledger.tile(tile, signal))));
   expect(hash).toEqual(recordHash(text));
   return { id, size: tree.size, text: text.toString(), sums: parseSums(text.toString(), numbered(n)) };
-}
-
-function addAll(ledger: Ledger, count: number, first = 0): Promise<unknown> {
-  const numbers = Array.from({ length: count }, (_, i) => first + i);
-  return Promise.all(numbers.map((n) => ledger.add(numbered(n), sumsFor(numbered(n)), signal)));
 }
 
 function tile(level: number, number: number, width = 256): Tile {
@@ -314,6 +309,40 @@ describe('when storage fails, the private log', () => {
     expect(await lookUp(ledger, 0)).toMatchObject({ id: 0, size: 1 });
     expect(lost).toBeGreaterThan(1);
     expect(await bed.keys('commit/')).toHaveLength(1);
+  });
+
+  test('is opened later than at the start', async () => {
+    const bed = createLedgerBed();
+    const before = bed.open();
+    await addAll(before, 3);
+    let isDown = true;
+    const fail = async () => {
+      throw new StoaError('storage', 'input/output error');
+    };
+    const store = {
+      ...bed.store,
+      get: (...asked: Parameters<BlobStore['get']>) => (isDown ? fail() : bed.store.get(...asked)),
+    };
+    const ledger = bed.open({ store });
+    await ledger.ready();
+    await expect(ledger.record(numbered(0), signal)).rejects.toMatchObject({ kind: 'storage' });
+    isDown = false;
+    expect((await lookUp(ledger, 0)).size).toBe(3);
+    expect(bed.lines).toEqual(['the private log cannot be opened yet']);
+  });
+
+  test('is closed as far as it can be', async () => {
+    const bed = createLedgerBed();
+    const ledger = bed.open({
+      store: failing(bed.store, async (key, put) => {
+        if (key.endsWith('/checkpoint')) throw new StoaError('storage', `${key}: disk full`);
+        return put();
+      }),
+    });
+    await addAll(ledger, 3);
+    await ledger.close();
+    expect(bed.lines).toEqual(['the private log could not be stored to its end']);
+    expect((await lookUp(bed.open(), 2)).size).toBe(3);
   });
 
   test('answers nothing that is not committed, and goes on later', async () => {
